@@ -26,7 +26,7 @@ from licensing.classes.passwords import PupilHasher
 from tenants import cluster as cluster_places
 from tenants.models import Collectivity, CollectivityKind
 from tenants.template_database import adopt_copy, ensure_template
-from tests import cluster, database_roles, hub_guard, tenant_guard
+from tests import cluster, database_roles, hub_guard, key_states, tenant_guard
 from tests.host_client import HostClient
 from tests.smtp_sink import RecordingSink
 from tests.tenants.opening import open_tenant
@@ -275,6 +275,12 @@ def pytest_runtest_logfinish():
 def _starts_in_the_public_schema():
     """Reset the schema: a request of the previous test left the connection in its host's."""
     connection.set_schema_to_public()
+
+
+@pytest.fixture(autouse=True)
+def _what_became_of_keys_is_copied_at_once(monkeypatch):
+    """Copy what became of a key beside its allocation with the act itself: no test of pages runs a worker."""
+    key_states.copy_at_once(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

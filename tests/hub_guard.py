@@ -27,8 +27,8 @@ HOT_TABLES = (
     }
     | {"procrastinate_jobs", "procrastinate_events", "procrastinate_workers", "django_admin_log"}
 ) - REFERENCE_TABLES
-#: Statements that read or write no row.
-_DEFINITION = re.compile(r"\s*(ALTER|ANALYZE|COMMENT|CREATE|DROP|GRANT|LOCK|REVOKE|TRUNCATE)\b", re.IGNORECASE)
+#: Statements that read or write no row; and blocks, whose statements the server plans one by one.
+_DEFINITION = re.compile(r"\s*(ALTER|ANALYZE|COMMENT|CREATE|DO|DROP|GRANT|LOCK|REVOKE|TRUNCATE)\b", re.IGNORECASE)
 #: The machinery between who asks and the connection, and what stands in for a server's.
 _MACHINERY = {"core.schemas", "tenants.cross_schema", "tests.hub_guard", "tests.tenant_guard"}
 _PROJECT = {config.name.partition(".")[0] for config in apps.get_app_configs() if "site-packages" not in config.path}

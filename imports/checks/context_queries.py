@@ -12,7 +12,6 @@ from imports.checks.context import CheckContext, SchoolFacts
 from imports.enums import ImportState, Purpose
 from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing import repeated_schools
-from licensing.entitlements.office_keys import get_redemptions
 from licensing.pools.models import Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
 from schools.models import SchoolState
@@ -28,7 +27,7 @@ FROM unnest(string_to_array(%(uais)s, ' ')) AS requested (uai)
 JOIN collectivities_portfolioschool ON school_id = requested.uai
 """
 _ALLOCATIONS_SQL = """
-SELECT allocation.school_id, allocation.units, allocation.key_id
+SELECT allocation.school_id, allocation.units, allocation.redeemed_at
 FROM unnest(string_to_array(%(uais)s, ' ')) AS requested (uai)
 JOIN pools_allocation AS allocation
     ON allocation.pool_id = %(pool)s AND allocation.school_id = requested.uai AND allocation.revoked_at IS NULL
@@ -79,9 +78,7 @@ def load_context(
         cursor.execute(_PORTFOLIO_SQL, parameters)
         portfolio = {uai: SchoolContact(*contact) for uai, *contact in cursor.fetchall()}
         cursor.execute(_ALLOCATIONS_SQL, parameters)
-        allocated = cursor.fetchall()
-    redeemed = get_redemptions([key_id for _, _, key_id in allocated]) if allocated else {}
-    held = {uai: (units, redeemed.get(key_id)) for uai, units, key_id in allocated}
+        held = {uai: (units, redeemed_at) for uai, units, redeemed_at in cursor.fetchall()}
     elsewhere = list_holdings(list_sibling_pools(pool), requested) if pool else {}
     found = {} if summaries_by_uai is None else summaries_by_uai
     if unseen := requested.difference(found):

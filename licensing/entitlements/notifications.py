@@ -4,13 +4,14 @@ Queued in the transaction that causes them. A message holds primary keys only: n
 """
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db.models import Count
 from django_tenants.utils import get_public_schema_name, schema_context
 from procrastinate.contrib.django import app
 
 from accounts.models import User
+from jobs.tasks import defer
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from mailing.operations import NewMessage, cancel_in_portal, enqueue_gathered, enqueue_in_portal
 from schools.models import Affiliation
@@ -53,6 +54,20 @@ def notify_collectivity(key: ActivationKey, event: str, at: datetime.datetime, *
     app.configure_task("pools.note_key_event", allow_unknown=False, lock=f"pools.key:{key.pk}").defer(
         schema=collectivity.schema_name, key_id=key.pk, event=event, at=at.isoformat(), **counts
     )
+
+
+def notify_of_reserved_seats(subscription_ids: Collection[int]) -> None:
+    """Have the collectivities that gave these subscriptions' keys, if any, count their free seats anew.
+
+    For seats that were reserved, or are no more: of what happens to held ones `notify_collectivity` says more. One
+    statement, and one for each collectivity.
+    """
+    keys = ActivationKey.objects.filter(subscription__in=subscription_ids, entitlement__collectivity__isnull=False)
+    of_schema: dict[str, list[int]] = {}
+    for key_id, schema in keys.order_by("pk").values_list("pk", "entitlement__collectivity__schema_name"):
+        of_schema.setdefault(schema, []).append(key_id)
+    for schema, key_ids in of_schema.items():
+        defer("pools.copy_key_states", schema=schema, key_ids=key_ids)
 
 
 def notify_teachers_of_assignment(

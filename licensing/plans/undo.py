@@ -14,6 +14,7 @@ from licensing.entitlements.keys import grow_many, shrink_many
 from licensing.entitlements.seat_holders import remove_seats
 from licensing.pools import events
 from licensing.pools.journal import record_allocations
+from licensing.pools.key_states import copy_key_states
 from licensing.pools.models import GROWN_IN_BULK, REDUCED_IN_BULK, Allocation, Pool
 from webhooks import operations as webhooks
 
@@ -53,6 +54,7 @@ def set_back(
             given = f"{formatting.start_sentence(name)} a déjà donné ses nouvelles licences à des enseignants"
             raise action.refuse(given) from None
     Allocation.objects.filter(pk=allocation.pk).update(units=before)
+    copy_key_states([allocation.pk])
     Pool.objects.filter(pk=allocation.pool_id).update(allocated=F("allocated") - change)
     again = f"{name} a de nouveau {formatting.pluralize(before, 'licence')} du lot « {allocation.pool.name} »"
     entry = (allocation, f"{action.label} : {again}, avec la même clé.")

@@ -12,7 +12,7 @@ from django.db.models import F, Q
 
 from core.calendar import date_in_paris
 from core.models import LockableQuerySet
-from licensing.entitlements.office_keys import find_entitlements, find_redeemed
+from licensing.entitlements.office_keys import find_entitlements
 
 #: Audit actions of one school in a bulk operation: shown on the school's page; the home page shows the bulk entry.
 ALLOCATED_IN_BULK = "pools.allocated_by_list"
@@ -75,6 +75,17 @@ class Pool(models.Model):
         return self.capacity - self.allocated
 
 
+def build_dormant_condition(at: datetime.datetime) -> Q:
+    """Return the condition of `AllocationQuerySet.dormant`. One query."""
+    before = at - DORMANT_FOR
+    return Q(
+        Q(grown_at=None) | Q(grown_at__lte=before),
+        Q(redeemed_at=None) | Q(redeemed_at__lte=before),
+        created_at__lte=before,
+        pool__entitlement__in=find_entitlements(Q(first_day__lte=date_in_paris(before))),
+    )
+
+
 class AllocationQuerySet(LockableQuerySet["Allocation"]):
     def active(self) -> Self:
         return self.filter(revoked_at__isnull=True)
@@ -87,21 +98,16 @@ class AllocationQuerySet(LockableQuerySet["Allocation"]):
         """Filter those that were given, grown and, where they were, redeemed `DORMANT_FOR` before `at` or earlier.
 
         Their licences had begun by then: keys of the next school year, whose schools may know of none, do not sleep.
-        Two queries before theirs.
+        One query before theirs.
         """
-        before = at - DORMANT_FOR
-        return self.filter(
-            Q(grown_at=None) | Q(grown_at__lte=before),
-            ~Q(key__in_array=find_redeemed(after=before)),
-            created_at__lte=before,
-            pool__entitlement__in=find_entitlements(Q(first_day__lte=date_in_paris(before))),
-        )
+        return self.filter(build_dormant_condition(at))
 
 
 class Allocation(models.Model):
     """Units of a pool given to one school, with one key.
 
-    Its state (redeemed, seats held, expired) is read from the key, never copied.
+    What became of the key stands beside them for pages, lists and plans, copied by `key_states` shortly after it
+    happened (docs/decisions/0198). Who decides reads the key, under its lock.
     """
 
     # No constraint: allocations are written under the lock of their pool's row, which is never deleted, and the
@@ -142,6 +148,12 @@ class Allocation(models.Model):
     import_id = models.BigIntegerField(null=True)
     revoked_at = models.DateTimeField("reprise le", null=True, blank=True)
     revoked_by_id = models.BigIntegerField(null=True)
+    # Copies: when the key was redeemed; of its seats, how many teachers hold, how many are neither held nor reserved,
+    # and how many of these nobody ever held.
+    redeemed_at = models.DateTimeField("activée le", null=True, blank=True, editable=False)
+    held = models.PositiveIntegerField("utilisées", default=0, db_default=0, editable=False)
+    free = models.PositiveIntegerField("libres", default=0, db_default=0, editable=False)
+    unused = models.PositiveIntegerField("jamais utilisées", default=0, db_default=0, editable=False)
 
     objects = AllocationQuerySet.as_manager()
 

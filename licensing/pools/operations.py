@@ -5,7 +5,7 @@ write the audit log, queue e-mails. An exception leaves everything unchanged.
 """
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ from licensing.pools.checks import (
 )
 from licensing.pools.exceptions import RowsRefused
 from licensing.pools.journal import record_pool
+from licensing.pools.key_states import copy_key_states
 from licensing.pools.models import ALLOCATED_IN_BULK, ALLOCATION_TOPIC, GROWN_IN_BULK, Allocation, MessageKind, Pool
 from licensing.pools.reductions import Reduction, reduce_many
 from licensing.pools.wording import describe_allocation, describe_bulk_allocation, describe_growth
@@ -107,8 +108,8 @@ _COLUMNS = {
 }
 
 
-def grow_allocations(demands: Sequence[CheckedDemand], *, at: datetime.datetime) -> None:
-    """Add units to existing allocations, their keys, and the seats of redeemed keys."""
+def grow_allocations(demands: Sequence[CheckedDemand], redeemed: Collection[int], *, at: datetime.datetime) -> None:
+    """Add units to existing allocations, their keys, and the seats of redeemed ones, which the caller has locked."""
     grown = [(checked.existing, checked) for checked in demands if checked.existing is not None]
     if not grown:
         return
@@ -129,6 +130,8 @@ def grow_allocations(demands: Sequence[CheckedDemand], *, at: datetime.datetime)
         {existing.key_id: checked.added for existing, checked in grown},
         readdressed=[existing.key_id for existing, checked in grown if existing.recipient != checked.demand.recipient],
     )
+    if redeemed:
+        copy_key_states([existing.allocation_id for existing, _ in grown if existing.key_id in redeemed])
     exposed = Q(pk__in_array=[existing.key_id for existing, checked in grown if checked.exposes_key])
     ActivationKey.objects.filter(exposed, exposed_at=None).update(exposed_at=at)
     # The new e-mail states the total: pending e-mails about these keys are cancelled.
@@ -224,7 +227,7 @@ def apply_demands(
 
     The caller has locked the pool and checked that it has enough. A school to which nothing is added is left unchanged.
     """
-    _lock_growing_keys(demands)
+    redeemed = _lock_growing_keys(demands)
     changing = [checked for checked in demands if checked.added]
     units = sum(checked.added for checked in changing)
     # F() and not +=: were the lock ever forgotten, the database's own CHECK would still refuse.
@@ -254,7 +257,7 @@ def apply_demands(
             ),
         )
         allocation_ids |= {checked.demand.uai: number for number, checked in zip(numbers, created, strict=True)}
-    grow_allocations(grown, at=at)
+    grow_allocations(grown, redeemed, at=at)
     if changing:
         on_progress(AllocationStage.JOURNAL, 0, len(changing))
         # The rows of an import document its allocations, up to 60,000 of them.
@@ -277,11 +280,16 @@ def apply_demands(
     )
 
 
-def _lock_growing_keys(demands: Sequence[CheckedDemand]) -> None:
-    """Lock the keys that will grow: a concurrent redemption waits, and then gets the full volume."""
+def _lock_growing_keys(demands: Sequence[CheckedDemand]) -> set[int]:
+    """Lock the keys that will grow: a concurrent redemption waits, and then gets the full volume.
+
+    Returns the primary keys of those that are redeemed.
+    """
     key_ids = [checked.existing.key_id for checked in demands if checked.existing is not None and checked.added]
-    if key_ids:
-        list(ActivationKey.objects.locked().filter(pk__in_array=key_ids).values_list("pk", flat=True))
+    if not key_ids:
+        return set()
+    locked = ActivationKey.objects.locked().filter(pk__in_array=key_ids).values_list("pk", "redeemed_at")
+    return {key_id for key_id, redeemed_at in locked if redeemed_at is not None}
 
 
 class UnitChange(NamedTuple):

@@ -8,7 +8,7 @@ from core.calendar import date_in_paris, start_of_day
 from core.connections import connection
 from core.registry import Registry
 from licensing.entitlements.models import Entitlement, EntitlementKind
-from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
+from licensing.entitlements.office_keys import ENTITLEMENTS
 from licensing.entitlements.queries import find_orders_under_review
 from licensing.pools.filters import DORMANT_DAYS
 from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
@@ -76,23 +76,9 @@ class PoolPosition(NamedTuple):
 #: Fields of `PoolPosition` that its statement returns before the entitlement.
 _COUNTS = PoolPosition._fields[: PoolPosition._fields.index("entitlement")]
 
-#: Reads `REDEEMED_KEYS`.
-ALLOCATED_SQL = """
-SELECT
-    allocation.id,
-    allocation.pool_id,
-    allocation.units,
-    redeemed.redeemed_at,
-    coalesce(redeemed.size - redeemed.held, 0) AS redeemed_free,
-    coalesce(redeemed.held, 0) AS held
-FROM pools_allocation AS allocation
-LEFT JOIN redeemed ON redeemed.key_id = allocation.key_id
-WHERE allocation.revoked_at IS NULL
-"""
-
 #: One row per pool, with the columns of `PoolPosition` up to `redeemed_schools`, then those of `ENTITLEMENTS`, which it
-#: reads; `allocated` has the rows of `ALLOCATED_SQL`.
-POSITIONS_SQL = """
+#: reads.
+_POSITIONS_SQL = """
 SELECT
     pool.id,
     pool.name,
@@ -111,31 +97,31 @@ LEFT JOIN (
     SELECT
         pool_id,
         sum(units) FILTER (WHERE redeemed_at IS NULL) AS issued,
-        sum(redeemed_free) AS redeemed_free,
+        sum(units - held) FILTER (WHERE redeemed_at IS NOT NULL) AS redeemed_free,
         sum(held) AS held,
         count(*) FILTER (WHERE units > 0) AS schools,
         count(redeemed_at) FILTER (WHERE units > 0) AS redeemed_schools
-    FROM allocated
+    FROM pools_allocation
+    WHERE revoked_at IS NULL
     GROUP BY pool_id
 ) AS counted ON counted.pool_id = pool.id
 ORDER BY pool.opened_at DESC, pool.id DESC
 """
-_POSITIONS = f"WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte}, allocated AS ({ALLOCATED_SQL}) {POSITIONS_SQL}"
+_POSITIONS = f"WITH {ENTITLEMENTS.cte} {_POSITIONS_SQL}"
 
 
 def list_pool_positions() -> list[PoolPosition]:
     """Return the position of every pool of the collectivity, the latest first.
 
-    Three queries, four where one is unpaid.
+    Two queries, three where one is unpaid.
     """
-    public_rows = {**ENTITLEMENTS.read(), **REDEEMED_KEYS.read()}
     with connection.cursor() as cursor:
-        cursor.execute(_POSITIONS, public_rows)
+        cursor.execute(_POSITIONS, ENTITLEMENTS.read())
         return _read_positions(cursor.fetchall())
 
 
 def _read_positions(rows: Sequence[Sequence[Any]]) -> list[PoolPosition]:
-    """Return the positions of rows of `POSITIONS_SQL`. One query at most: none where all are paid for."""
+    """Return the positions of rows of `_POSITIONS_SQL`. One query at most: none where all are paid for."""
     entitlements = [Entitlement(**dict(zip(ENTITLEMENTS.columns, row[len(_COUNTS) :], strict=False))) for row in rows]
     reviewed = find_orders_under_review(
         [each.number for each in entitlements if each.kind == EntitlementKind.PURCHASE and each.temporary_until]
@@ -176,22 +162,22 @@ _LETTERS = """LATERAL (
     ) AS letters"""
 
 _PROGRESS_SQL = f"""
-WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte},
-allocated AS MATERIALIZED ({ALLOCATED_SQL}),
-position ({", ".join((*_COUNTS, *ENTITLEMENTS.columns))}) AS ({POSITIONS_SQL}),
+WITH {ENTITLEMENTS.cte},
+position ({", ".join((*_COUNTS, *ENTITLEMENTS.columns))}) AS ({_POSITIONS_SQL}),
 arrived AS (
     SELECT allocation.pool_id, sum(allocation.units) AS units
-    FROM allocated AS allocation
+    FROM pools_allocation AS allocation
     CROSS JOIN {_LETTERS}
-    WHERE allocation.redeemed_at IS NULL AND letters.arrived_id > coalesce(letters.lost_id, 0)
+    WHERE allocation.revoked_at IS NULL AND allocation.redeemed_at IS NULL
+        AND letters.arrived_id > coalesce(letters.lost_id, 0)
     GROUP BY allocation.pool_id
 ),
 held AS (
-    SELECT allocated.pool_id, count(DISTINCT allocated.id) AS keys
+    SELECT allocation.pool_id, count(DISTINCT allocation.id) AS keys
     FROM mailing_message AS letter
-    JOIN allocated ON allocated.id = letter.topic_id
+    JOIN pools_allocation AS allocation ON allocation.id = letter.topic_id AND allocation.revoked_at IS NULL
     WHERE letter.topic = %(topic)s AND letter.state = 'held' AND letter.refusal != 'waiting'
-    GROUP BY allocated.pool_id
+    GROUP BY allocation.pool_id
 )
 SELECT
     position.*,
@@ -204,7 +190,7 @@ ORDER BY position.opened_at DESC, position.pool_id DESC
 """  # noqa: S608 - constants of these modules, and parameters
 
 _STUCK_SQL = f"""
-WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte},
+WITH {ENTITLEMENTS.cte},
 unredeemed AS (
     SELECT
         allocation.id,
@@ -219,7 +205,7 @@ unredeemed AS (
     CROSS JOIN {_LETTERS}
     WHERE
         allocation.revoked_at IS NULL
-        AND NOT EXISTS (SELECT FROM redeemed WHERE redeemed.key_id = allocation.key_id)
+        AND allocation.redeemed_at IS NULL
         AND entitlement.last_day >= %(day)s
         AND entitlement.suspended_at IS NULL
         AND (entitlement.provisional_until IS NULL OR entitlement.provisional_until >= %(day)s)
@@ -292,8 +278,8 @@ class StuckKeys(NamedTuple):
 
 
 def read_rights() -> OfficeRights:
-    """Return what both functions below read of the public schema, for those who call both. Two queries."""
-    return {**ENTITLEMENTS.read(), **REDEEMED_KEYS.read()}
+    """Return what both functions below read of the public schema, for those who call both. One query."""
+    return ENTITLEMENTS.read()
 
 
 def list_pool_progress(rights: OfficeRights | None = None) -> list[PoolProgress]:

@@ -14,9 +14,6 @@ from django.db.models import (
     Count,
     Exists,
     F,
-    Func,
-    IntegerField,
-    JSONField,
     Max,
     Min,
     OuterRef,
@@ -24,21 +21,14 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Sum,
-    TextField,
     Value,
     When,
 )
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Coalesce
 
 from core.calendar import date_in_paris
 from core.registry import Registry
-from licensing.entitlements.office_keys import (
-    count_held_seats,
-    find_entitlements,
-    find_redeemed,
-    find_with_unused_seats,
-    list_entitlements,
-)
+from licensing.entitlements.office_keys import find_entitlements, list_entitlements
 from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR, Allocation, MessageKind, Pool
 from mailing.models import LOST, Message, MessageState, RefusalHandling
 
@@ -295,20 +285,16 @@ class AllocationState(models.TextChoices):
 def list_allocations(day: datetime.date, among: QuerySet[Allocation] | None = None) -> QuerySet[AnnotatedAllocation]:
     """Return the allocations with pool, school and key, annotated with their state on `day`.
 
-    `among`: a few of them, of whose keys alone the state is read; None for all of the office. Three or four queries
-    before theirs, two after.
+    `among`: of these alone. One query before theirs, two after.
 
-    Annotations: `state` (an `AllocationState`), `situation` (a `Situation`), `held` (seats held by teachers),
-    `message_state` (of the last e-mail).
+    Annotations: `state` (an `AllocationState`), `situation` (a `Situation`), `message_state` (of the last e-mail).
     """
     last_message = (
         Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id=OuterRef("pk")).order_by("-pk").values("state")[:1]
     )
     loaded = Allocation.objects.select_related("pool", "school").prefetch_related("pool__entitlement", "key")
-    keys = None
     if among is not None:
-        found = dict(among.order_by().values_list("pk", "key_id"))
-        loaded, keys = loaded.filter(pk__in=list(found)), list(found.values())
+        loaded = loaded.filter(pk__in=among.values("pk"))
     # The last e-mail about the key decides where it is not redeemed, its units where it is.
     last = _list_messages().filter(topic_id=OuterRef("pk")).order_by("-pk").values("situation")[:1]
     situation = Case(
@@ -317,19 +303,14 @@ def list_allocations(day: datetime.date, among: QuerySet[Allocation] | None = No
         default=F("state"),
         output_field=models.CharField(),
     )
-    annotated: QuerySet[AnnotatedAllocation] = annotate_held(annotate_state(loaded, day, keys), keys).annotate(
+    annotated: QuerySet[AnnotatedAllocation] = annotate_state(loaded, day).annotate(
         situation=situation, message_state=Subquery(last_message)
     )
     return annotated
 
 
-def annotate_state(
-    allocations: QuerySet[AnnotatedAllocation], day: datetime.date, keys: Collection[int] | None = None
-) -> QuerySet[AnnotatedAllocation]:
-    """Annotate allocations with their `state`, an `AllocationState`, on a day. Two queries before theirs.
-
-    `keys`: theirs, where they are few; None for all of the office.
-    """
+def annotate_state(allocations: QuerySet[AnnotatedAllocation], day: datetime.date) -> QuerySet[AnnotatedAllocation]:
+    """Annotate allocations with their `state`, an `AllocationState`, on a day. One query before theirs."""
     of_status: dict[AllocationState, list[int]] = {}
     for entitlement in list_entitlements():
         if entitlement.over_on(day):
@@ -343,34 +324,11 @@ def annotate_state(
         state=Case(
             When(revoked_at__isnull=False, then=Value(AllocationState.REVOKED.value)),
             *(When(pool__entitlement__in=numbers, then=Value(state.value)) for state, numbers in of_status.items()),
-            When(key__in_array=find_redeemed(keys), then=Value(AllocationState.REDEEMED.value)),
+            When(redeemed_at__isnull=False, then=Value(AllocationState.REDEEMED.value)),
             default=Value(AllocationState.ISSUED.value),
         )
     )
     return annotated
-
-
-def annotate_held(
-    allocations: QuerySet[AnnotatedAllocation], keys: Collection[int] | None = None
-) -> QuerySet[AnnotatedAllocation]:
-    """Annotate allocations with `held`, the seats that teachers hold. One query before theirs; `keys` as above."""
-    annotated: QuerySet[AnnotatedAllocation] = allocations.annotate(held=_HeldSeats(count_held_seats(keys)))
-    return annotated
-
-
-class _HeldSeats(Func):
-    """The seats held of the key of an allocation, as they were counted by key.
-
-    An object of JSON finds a key by halving: an array of 20,000 would be walked for each allocation.
-    """
-
-    template = "coalesce((%(expressions)s)::integer, 0)"
-    arg_joiner = " ->> "
-    output_field = IntegerField()
-
-    def __init__(self, held: Mapping[int, int]) -> None:
-        counted = Value({str(key): seats for key, seats in held.items()}, output_field=JSONField())
-        super().__init__(counted, Cast(F("key_id"), TextField()))
 
 
 def filter_not_redeemed(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
@@ -396,17 +354,14 @@ def filter_situation(situation: Situation, among: QuerySet[AnnotatedAllocation])
 
 
 def filter_unused(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
-    """Filter the redeemed ones, annotated with their `state`, with a licence that nobody uses nor ever used.
-
-    One query before theirs.
-    """
-    return among.filter(state=AllocationState.REDEEMED, key__in_array=find_with_unused_seats())
+    """Filter the redeemed ones, annotated with their `state`, with a licence that nobody uses nor ever used."""
+    return among.filter(state=AllocationState.REDEEMED, unused__gt=0)
 
 
 def filter_delivered(day: datetime.date, among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
     """Filter those of pools that are not over on `day` whose key was redeemed, or whose last known letter arrived.
 
-    Their licences are those that `list_pool_progress` counts as delivered. Two queries before theirs.
+    Their licences are those that `list_pool_progress` counts as delivered. One query before theirs.
     """
     known = Message.objects.filter(
         Q(state__in=(*_ARRIVED_STATES, *LOST)) | Q(state=MessageState.HELD, refusal=RefusalHandling.WAITING),
@@ -416,7 +371,7 @@ def filter_delivered(day: datetime.date, among: QuerySet[AnnotatedAllocation]) -
     last = known.values("topic_id").annotate(last=Max("pk")).values("last")
     arrived = Message.objects.filter(pk__in=last, state__in=_ARRIVED_STATES).values("topic_id")
     return among.filter(
-        Q(key__in_array=find_redeemed()) | Q(pk__in=arrived),
+        Q(redeemed_at__isnull=False) | Q(pk__in=arrived),
         revoked_at__isnull=True,
         units__gt=0,
         pool__entitlement__in=find_entitlements(Q(last_day__gte=day, cancelled_at=None)),

@@ -21,6 +21,7 @@ from licensing.pools.emails import build_message
 from licensing.pools.events import PoolEvent
 from licensing.pools.exceptions import UnknownAllocation
 from licensing.pools.journal import record_allocations
+from licensing.pools.key_states import copy_key_states
 from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR, Allocation, Pool
 from licensing.pools.queries import find_notified_ids, list_stopped_emails
 from licensing.pools.wording import describe_restoration
@@ -61,6 +62,7 @@ def take_units_back(
     pool, allocation, key = found
     left = remove_seats(key_id=key.pk, units=units, kept_verb="rendues").size
     Allocation.objects.filter(pk=allocation.pk).update(units=F("units") - units)
+    copy_key_states([allocation.pk])
     # F() and not -=: were the lock ever forgotten, the sums would still agree.
     Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") - units)
     # By nobody: the office is told what the school did, not who in it.
@@ -85,6 +87,7 @@ def give_units_again(
     Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") + units)
     Allocation.objects.filter(pk=allocation.pk).update(units=F("units") + units)
     grow_many({key.pk: units})
+    copy_key_states([allocation.pk])
     record_allocations("pools.return_undone", [(allocation, summarise(total))], by=None, at=at)
     webhooks.emit(events=events.build_grown_events(pool, allocation, units=total, added=units), at=at)
     return total

@@ -8,13 +8,12 @@ from django.db.models import Count, QuerySet, Sum
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_tables2.data import TableQuerysetData
-from django_tables2.utils import OrderBy
 
 from core.calendar import date_in_paris
 from core.spreadsheets import WorksheetContent
 from core.spreadsheets import build_workbook as write_workbook
 from licensing.pools.models import Allocation
-from licensing.pools.queries import NOT_REDEEMED, AnnotatedAllocation, Situation, annotate_held
+from licensing.pools.queries import NOT_REDEEMED, AnnotatedAllocation, Situation
 from mailing.models import MessageState
 from schools.wording import format_school_name
 from web.figure_column import FigureColumn
@@ -34,7 +33,7 @@ def build_workbook(allocations: QuerySet[AnnotatedAllocation]) -> bytes:
 
 
 def _row(allocation: AnnotatedAllocation) -> Sequence[Any]:
-    redeemed_at = allocation.key.redeemed_at
+    redeemed_at = allocation.redeemed_at
     message = allocation.message_state
     return (
         allocation.school_id,
@@ -93,9 +92,6 @@ class AllocationRows(TableQuerysetData):
         self._counts: tuple[int, int] | None = None
 
     def order_by(self, aliases: Any) -> None:
-        # Counted only where it orders: 10,000 counts take longer than the page.
-        if any(OrderBy(alias).bare == "held" for alias in aliases):
-            self.data = annotate_held(self.data)
         super().order_by(aliases)
         self._rows = None
 

@@ -1,4 +1,4 @@
-"""Tasks that run in a collectivity's schema: key events, resending lost keys, releasing held e-mails.
+"""Tasks that run in a collectivity's schema: key events and states, resending lost keys, releasing held e-mails.
 
 The audit log gets counts, never a name.
 """
@@ -13,7 +13,7 @@ from collectivities.models import AuditEntry
 from core import formatting
 from jobs.due import declare_due_work
 from jobs.tasks import task
-from licensing.pools import events, key_emails
+from licensing.pools import events, key_emails, key_states
 from licensing.pools.journal import record_allocations
 from licensing.pools.models import Allocation
 from schools.wording import format_school_name
@@ -31,7 +31,7 @@ _SUMMARIES = {
 @task(name="pools.note_key_event")
 @transaction.atomic
 def note_key_event(*, key_id: int, event: str, at: str, held: int, size: int) -> None:
-    """Record a key event in the audit log and emit it to webhooks.
+    """Record a key event in the audit log, emit it to webhooks, and copy what became of the key.
 
     `held` of `size` seats were held when it happened. The jobs of one key share a lock, and so run in order.
     Idempotent: an event that was recorded, by a run whose connection broke at its commit, is not recorded again.
@@ -39,6 +39,7 @@ def note_key_event(*, key_id: int, event: str, at: str, held: int, size: int) ->
     allocation = Allocation.objects.locked().select_related("school").filter(key_id=key_id).first()
     if allocation is None:
         return  # not a key of this collectivity's pools
+    key_states.copy_key_states([allocation.pk])
     count = f"{formatting.number(held)}/{formatting.number(size)} utilisée{'s' if held > 1 else ''}"
     happened_at = datetime.datetime.fromisoformat(at)
     action = f"keys.{event}"
@@ -49,6 +50,13 @@ def note_key_event(*, key_id: int, event: str, at: str, held: int, size: int) ->
     record_allocations(action, [(allocation, summary)], by=None, at=happened_at)
     happenings = events.build_key_events(allocation, event, held=held, size=size)
     webhooks.emit(events=happenings, at=happened_at, emitted_at=timezone.now())
+
+
+@task(name="pools.copy_key_states")
+def copy_key_states(*, key_ids: list[int]) -> None:
+    """Copy what became of these keys beside their allocations, where no event says more."""
+    found = Allocation.objects.filter(key_id__in_array=key_ids).values_list("pk", flat=True)
+    key_states.copy_key_states(list(found))
 
 
 @task(name="pools.look_for_lost_keys")

@@ -14,8 +14,8 @@ from collectivities.models import PortfolioSchool
 from core.calendar import PARIS, end_of_day, start_of_day
 from core.connections import connection
 from core.schemas import PublicRows
-from licensing.entitlements.models import ActivationKey, Entitlement
-from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS, find_entitlements, list_entitlements
+from licensing.entitlements.models import Entitlement
+from licensing.entitlements.office_keys import ENTITLEMENTS, find_entitlements, list_entitlements
 from licensing.entitlements.queries import NET_SEATS_SQL, ends_in_school_year, get_last_days, get_school_year
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from mailing.models import LOST, Message
@@ -38,20 +38,19 @@ class SchoolHolding(NamedTuple):
 
 
 _HOLDINGS_SQL = f"""
-WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte},
+WITH {ENTITLEMENTS.cte},
 given AS (
     SELECT
         allocation.id,
         allocation.school_id,
         allocation.units,
-        coalesce(redeemed.held, 0) AS held,
-        redeemed.key_id IS NOT NULL AS redeemed,
-        redeemed.key_id IS NULL AND entitlement.suspended_at IS NULL
+        allocation.held,
+        allocation.redeemed_at IS NOT NULL AS redeemed,
+        allocation.redeemed_at IS NULL AND entitlement.suspended_at IS NULL
             AND (entitlement.provisional_until IS NULL OR entitlement.provisional_until >= %(day)s) AS dormant
     FROM pools_allocation AS allocation
     JOIN pools_pool AS pool ON pool.id = allocation.pool_id
     JOIN entitlement ON entitlement.id = pool.entitlement_id
-    LEFT JOIN redeemed ON redeemed.key_id = allocation.key_id
     WHERE allocation.revoked_at IS NULL AND allocation.units > 0
         AND entitlement.last_day = %(last_day)s
         AND entitlement.cancelled_at IS NULL
@@ -80,16 +79,15 @@ GROUP BY given.school_id
 
 
 def list_school_holdings(*, last_day: datetime.date, day: datetime.date) -> dict[str, SchoolHolding]:
-    """Return by UAI what each school that has any licence valid until `last_day` holds on `day`. Three queries.
+    """Return by UAI what each school that has any licence valid until `last_day` holds on `day`. Two queries.
 
     Suspended pools count, cancelled orders do not.
     """
-    public_rows = {**ENTITLEMENTS.read(), **REDEEMED_KEYS.read()}
     with connection.cursor() as cursor:
         cursor.execute(
             _HOLDINGS_SQL,
             {
-                **public_rows,
+                **ENTITLEMENTS.read(),
                 "last_day": last_day,
                 "day": day,
                 "lost": [state.value for state in LOST],
@@ -169,9 +167,8 @@ def _read_counts(
     """Read the counts of the pools of these entitlements. Three queries."""
     of_these = list(entitlements.order_by().values_list("pk", flat=True))
     left_out = Allocation.objects.exclude(pool__entitlement__in=of_these)
-    # A key says its pool and its licences as its allocation does.
     activated = (
-        ActivationKey.objects.filter(entitlement__in=of_these, redeemed_at__gte=since, redeemed_at__lt=until)
+        Allocation.objects.filter(pool__entitlement__in=of_these, redeemed_at__gte=since, redeemed_at__lt=until)
         .order_by()
         .annotate(week=TruncWeek("redeemed_at", output_field=DateField(), tzinfo=PARIS))
         .values_list("week")

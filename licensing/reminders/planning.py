@@ -10,7 +10,7 @@ from core import connections
 from core.advisory_locks import hold_transaction_lock
 from core.calendar import PARIS, date_in_paris
 from core.schemas import PublicRows
-from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
+from licensing.entitlements.office_keys import ENTITLEMENTS
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from licensing.reminders.models import DEFAULT_UNREDEEMED_DAYS, DEFAULT_UNUSED_DAYS
 from schools.calendar import UNKNOWN_PLACE, WritingCalendar, list_places
@@ -30,7 +30,7 @@ WRITTEN_WEEKS = PublicRows(
     """,
 )
 PLAN = f"""
-WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte}, {WRITTEN_WEEKS.cte}, next_day AS (
+WITH {ENTITLEMENTS.cte}, {WRITTEN_WEEKS.cte}, next_day AS (
     SELECT * FROM unnest(%(places)s::text[], %(days)s::date[], %(writing_days)s::date[])
         AS listed (place, day, writing_day)
 ), departements AS (
@@ -62,11 +62,11 @@ WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte}, {WRITTEN_WEEKS.cte}, next_day AS (
     GROUP BY allocation_id, cause
 ), active AS (
     SELECT allocation.id AS allocation_id, allocation.school_id, allocation.key_id, policy.*,
-           (redeemed.redeemed_at AT TIME ZONE 'Europe/Paris')::date AS redeemed_on, redeemed.free, redeemed.size,
+           (allocation.redeemed_at AT TIME ZONE 'Europe/Paris')::date AS redeemed_on, allocation.free,
+           allocation.units AS size,
            coalesce(departements.place, academies.place, '') AS place
     FROM pools_allocation AS allocation
     JOIN policy USING (pool_id)
-    LEFT JOIN redeemed ON redeemed.key_id = allocation.key_id
     JOIN public.schools_school AS school ON school.uai = allocation.school_id AND school.closed_at IS NULL
     LEFT JOIN departements ON departements.code = school.departement_code
     LEFT JOIN academies ON academies.name = public.fold(school.academie)
@@ -191,7 +191,7 @@ def hold_plan_lock() -> None:
 
 
 def build_parameters(today: datetime.date) -> dict[str, Any]:
-    """Return the parameters of `PLAN` on a day. Four queries beside those of the calendar."""
+    """Return the parameters of `PLAN` on a day. Three queries beside those of the calendar."""
     schools = list(Allocation.objects.active().order_by().values_list("school_id", flat=True).distinct())
     by_departement, by_academie = list_places()
     places = {UNKNOWN_PLACE, *by_departement.values(), *by_academie.values()}
@@ -205,7 +205,6 @@ def build_parameters(today: datetime.date) -> dict[str, Any]:
     ]
     return {
         **ENTITLEMENTS.read(),
-        **REDEEMED_KEYS.read(),
         **WRITTEN_WEEKS.read({"today": today, "schools": schools}),
         "today": today,
         "places": [place for place, _, _ in rows],

@@ -89,3 +89,19 @@ WHERE address = ANY(%(waiting_addresses)s)
 
 --- sending: id bigint, lost bigint, handled bigint
 SELECT id, lost, handled FROM public.bounces_failedsending WHERE schema = %(schema)s
+
+--- key_state: key_id bigint, redeemed_at timestamptz, held integer, free integer, unused integer
+-- Of its seats: held by teachers; neither held nor reserved; and those of them that nobody ever held.
+SELECT
+    key.id, key.redeemed_at, count(seat.holder_id), count(seat.id) FILTER (WHERE seat.is_free),
+    count(seat.id) FILTER (WHERE seat.is_free AND NOT seat.was_held)
+FROM public.entitlements_activationkey AS key
+LEFT JOIN public.entitlements_subscription AS subscription ON subscription.key_id = key.id
+LEFT JOIN (
+    SELECT
+        id, subscription_id, holder_id, holder_id IS NULL AND reserved_at IS NULL AS is_free,
+        EXISTS (SELECT FROM public.entitlements_seatevent AS event WHERE event.seat_id = place.id) AS was_held
+    FROM public.entitlements_seat AS place
+) AS seat ON seat.subscription_id = subscription.id
+WHERE key.id = ANY(%(keys)s)
+GROUP BY key.id

@@ -20,7 +20,7 @@ from collectivities.queries import get_current_collectivity
 from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
-from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
+from licensing.entitlements.office_keys import ENTITLEMENTS
 from licensing.pools.wording import SchoolKey
 from schools.models import TerritoryLevel, TerritoryOutline
 from schools.outlines import Position, Ring
@@ -184,18 +184,17 @@ _ARRONDISSEMENTS = {"751": "75056", "6938": "69123", "132": "13055"}
 
 # Grouped before the directory is joined: its rows are then found by their key.
 _SCHOOLS_SQL = f"""
-WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte},
+WITH {ENTITLEMENTS.cte},
 shown AS (
     SELECT school_id, max(progress) AS progress
     FROM (
         SELECT
             allocation.school_id,
-            CASE WHEN redeemed.key_id IS NULL THEN 1 WHEN redeemed.held > 0 THEN 3 ELSE 2 END AS progress
+            CASE WHEN allocation.redeemed_at IS NULL THEN 1 WHEN allocation.held > 0 THEN 3 ELSE 2 END AS progress
         FROM pools_pool AS pool
         JOIN entitlement ON entitlement.id = pool.entitlement_id
         JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
             AND allocation.units > 0
-        LEFT JOIN redeemed ON redeemed.key_id = allocation.key_id
         WHERE entitlement.last_day >= %(day)s AND entitlement.cancelled_at IS NULL
         UNION ALL
         SELECT school_id, 0 FROM collectivities_portfolioschool
@@ -252,7 +251,10 @@ class TerritoryMap(NamedTuple):
 
 
 def get_territory(collectivity: Collectivity, day: datetime.date) -> TerritoryMap:
-    """Return the map of the portfolio's schools and of those with licences that are not over on `day`. Four queries."""
+    """Return the map of the portfolio's schools and of those with licences that are not over on `day`.
+
+    Three queries.
+    """
     schools = list_mapped_schools(day)
     positions = list_positions(schools)
     if not positions:
@@ -267,10 +269,9 @@ def get_territory(collectivity: Collectivity, day: datetime.date) -> TerritoryMa
 
 
 def list_mapped_schools(day: datetime.date) -> list[MappedSchool]:
-    """Return the portfolio's schools and those with licences that are not over on `day`, by UAI. Three queries."""
-    public_rows = {**ENTITLEMENTS.read(), **REDEEMED_KEYS.read()}
+    """Return the portfolio's schools and those with licences that are not over on `day`, by UAI. Two queries."""
     with connection.cursor() as cursor:
-        cursor.execute(_SCHOOLS_SQL, {**public_rows, "day": day, "states": list(DRAWING_ORDER)})
+        cursor.execute(_SCHOOLS_SQL, {**ENTITLEMENTS.read(), "day": day, "states": list(DRAWING_ORDER)})
         # Sorted here: PostgreSQL compares texts by the rules of a language.
         return sorted(map(MappedSchool._make, cursor.fetchall()))
 

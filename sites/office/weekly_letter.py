@@ -33,7 +33,7 @@ from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from jobs import due
 from licensing.entitlements.models import available_on
-from licensing.entitlements.office_keys import find_entitlements, find_redeemed, list_entitlements
+from licensing.entitlements.office_keys import find_entitlements, list_entitlements
 from licensing.plans.renewals.models import RenewalState
 from licensing.pools.models import Allocation
 from licensing.pools.positions import (
@@ -90,7 +90,7 @@ def find_week_events(running: Sequence[PoolPosition], at: datetime.datetime) -> 
         .filter(returned_at__gt=at - _ONE_WEEK, undone_at=None)
         .aggregate(units=Sum("units"), schools=Count("key", distinct=True))
     )
-    unredeemed = given.dormant(at).exclude(key__in_array=find_redeemed())
+    unredeemed = given.dormant(at).filter(redeemed_at=None)
     asleep = unredeemed.aggregate(units=Sum("units"))["units"] or 0
     return WeekEvents(
         schools_are_away=today.month in SUMMER_MONTHS,

@@ -15,6 +15,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFacto
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.host_client import HostClient
+from tests.key_states import copy_everywhere
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
 
 
@@ -37,6 +38,7 @@ def arrange(collectivity):
             for seat in subscription.seats.all()[: number % 3]:
                 seat.holder, seat.held_since, seat.mode = TeacherFactory(), now, "manual"
                 seat.save()
+    copy_everywhere()
     mark_sent()
     Message.objects.filter(topic_id=Allocation.objects.order_by("pk")[1].pk).update(
         state=MessageState.BOUNCED, **BOUNCE_FIELDS

@@ -22,6 +22,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFacto
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.orders import PurchaseFactory
 from tests.factories.schools import SchoolFactory
+from tests.key_states import copy_everywhere
 from tests.pools.actions import allocate_units, mark_redeemed
 
 HOST = "nimes.peps.localhost"
@@ -69,6 +70,7 @@ def fill_office(collectivity, *, by):
             seat = subscription.seats.first()
             seat.holder, seat.held_since, seat.mode = TeacherFactory(last_name=f"Prof {number}"), now, "manual"
             seat.save()
+    copy_everywhere()
     for action, count in (("portfolio.added", 138), ("keys.resent", 57)):
         for _ in range(count):
             audit_log.record(action=action, by=by, at=now - day, summary="Ajout au périmètre")

@@ -16,6 +16,7 @@ from tests.factories.schools import SchoolFactory, next_uai
 from tests.imports.actions import upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
+from tests.key_states import copy_everywhere
 from tests.refusals import refuses
 
 pytestmark = pytest.mark.slow
@@ -316,6 +317,7 @@ def test_rows_that_cannot_be_undone_are_listed_with_the_reason(manager, pool):
     allocation = Allocation.objects.get()
     allocation.key.redeemed_at, allocation.key.redeemed_by_id = TERM, manager.session["_auth_user_id"]
     allocation.key.save()
+    copy_everywhere()
     page = page_text(manager.get(import_url("undo", spreadsheet_import.pk)))
     assert "Rien ne peut plus être défait" in page
     assert "La clé a été activée" in page

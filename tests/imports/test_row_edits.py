@@ -20,6 +20,7 @@ from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import upload_and_parse
 from tests.imports.sample_files import build_csv, schools_csv
+from tests.key_states import copy_everywhere
 from tests.refusals import refuses
 
 NOW: dict[str, Any] = {"by": None, "at": TERM}
@@ -155,6 +156,7 @@ def test_a_conflict_on_a_redeemed_key_cannot_be_resolved(pool):
     allocation = allocate_units(pool, school, 5)
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 2)))
     ActivationKey.objects.filter(pk=allocation.key_id).update(redeemed_at=TERM, redeemed_by=UserFactory())
+    copy_everywhere()
     recheck.recheck_import(spreadsheet_import)
     assert problem_codes(spreadsheet_import) == {2: ["below_redeemed_units"]}
     with refuses("cannot_resolve", match="déjà activée"):

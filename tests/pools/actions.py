@@ -6,6 +6,7 @@ from licensing.pools import operations
 from mailing.models import MESSAGES_KEPT, Message, MessageState
 from tests.conftest import TERM
 from tests.emails import BOUNCE_FIELDS
+from tests.key_states import copy_soon
 
 
 def allocate_units(pool, school, units=3, **changes):
@@ -25,6 +26,7 @@ def mark_redeemed(allocation, principal):
         opened_at=TERM,
     )
     Seat.objects.bulk_create(Seat(subscription=subscription, number=n + 1) for n in range(allocation.units))
+    copy_soon([allocation.key_id])
     return subscription
 
 

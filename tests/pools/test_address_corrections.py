@@ -76,11 +76,11 @@ def test_the_mailbox_of_the_directory_is_proposed_then_the_contact_then_nothing(
 @pytest.mark.slow
 def test_what_is_to_be_corrected_is_read_in_as_many_queries_for_one_as_for_many(lost, now, django_assert_num_queries):
     lost()
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(7):
         get_corrections(now)
     for _ in range(4):
         lost()
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(7):
         assert len(get_corrections(now)) == 5
 
 

@@ -188,7 +188,7 @@ def test_ticking_the_page_works_without_scripts(given, manager):
 
 def test_previews_ask_as_much_for_two_as_for_ten(given, django_assert_num_queries):
     for ids in (given[:2], given):
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(8):
             bulk_views.preview_reminding(ids, timezone.now())
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(4):
             bulk_views.preview_revocation(ids, timezone.now())

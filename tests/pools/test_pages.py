@@ -23,6 +23,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
+from tests.key_states import copy_everywhere
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
 
 pytestmark = pytest.mark.slow
@@ -53,10 +54,10 @@ def test_the_list_asks_as_much_for_one_as_for_thirty(pool, manager, now, count, 
         mark_redeemed(allocate_units(pool, SchoolFactory(), units=1, at=now), PrincipalFactory())
     manager.get("/attributions/")
     # Eighteen, and two search paths.
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(17):
         manager.get("/attributions/")
     # Nine, and five of reminders.
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(13):
         manager.get("/lots/")
 
 
@@ -304,6 +305,7 @@ def test_no_teacher_is_named(pool, manager, now):
     seat = subscription.seats.first()
     seat.holder, seat.held_since, seat.mode = teacher, now, "manual"
     seat.save()
+    copy_everywhere()
     allocation = Allocation.objects.get()
     for path in ("/attributions/", f"/attributions/{allocation.pk}/", "/lots/"):
         page = text(manager.get(path))

@@ -13,6 +13,7 @@ from mailing.models import Message, MessageState
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import SchoolFactory
+from tests.key_states import copy_soon
 from tests.pools.actions import allocate_units, mark_redeemed
 
 MONDAY = datetime.date(2026, 9, 7)
@@ -43,6 +44,7 @@ def write_history(pool):
         if activated is not None:
             mark_redeemed(allocation, PrincipalFactory())
             ActivationKey.objects.filter(pk=allocation.key_id).update(redeemed_at=activated)
+            copy_soon([allocation.key_id])
         return allocation
 
     return run

@@ -215,9 +215,9 @@ def test_nothing_of_another_collectivity_is_undone(lot, gard):
 
 def test_a_plan_takes_as_many_queries_whatever_the_lot_has(nimes, django_assert_num_queries):
     lot = UnbalancedPool(nimes, licences=100)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(12):
         lot.propose()
     for _ in range(5):
         allocate_units(lot.pool, SchoolFactory(), units=2)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(12):
         lot.propose()

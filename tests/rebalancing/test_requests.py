@@ -393,5 +393,5 @@ def test_a_plan_takes_as_many_queries_whoever_asks(lot, django_assert_num_querie
         for _ in range(count):
             lot.ask()
         lot.propose()  # in the office's schema again
-        with django_assert_num_queries(18):
+        with django_assert_num_queries(14):
             lot.propose()

@@ -10,6 +10,7 @@ from mailing.models import Message, MessageState
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import SchoolFactory
+from tests.key_states import copy_everywhere
 from tests.pools.actions import allocate_units
 
 
@@ -29,6 +30,7 @@ def hold(subscription, number):
     Seat.objects.filter(subscription=subscription, number=number).update(
         holder=TeacherFactory(), held_since=TERM, mode=SeatMode.AUTOMATIC
     )
+    copy_everywhere()
 
 
 def plan_at(at):

@@ -125,10 +125,10 @@ def test_a_closed_school_is_proposed_none(renewed):
 
 
 def test_the_list_costs_the_same_whatever_the_schools(renewed, django_assert_num_queries):
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         renewed.read()
     for _ in range(20):
         PortfolioSchoolFactory(school=SchoolFactory())
     renewed.edit({renewed.verne.pk: 2})
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         renewed.read()

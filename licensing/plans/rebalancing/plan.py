@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from collectivities.models import PortfolioSchool
 from core import formatting
 from core.confirmation_guard import ConfirmationGuard, is_large_share
-from licensing.entitlements.office_keys import find_full, find_redeemed
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.queries import annotate_held
 from licensing.requests.returns.models import MIN_PAUSE, ReturnOutcome
 from licensing.requests.returns.queries import count_unused, find_last_requests
 from licensing.requests.school_requests.models import LicenceRequest
@@ -51,8 +49,8 @@ def list_needs(pool: Pool) -> list[Need]:
     """
     asking = list_for_pool(pool).waiting().exclude(school__state=SchoolState.CLOSED)
     requests = list(asking.select_related("school", "asked_by").order_by("created_at", "pk"))
-    of_lot = annotate_held(Allocation.objects.active().filter(pool=pool)).select_related("school")
-    is_full = Q(units__gt=0, key__in_array=find_full())
+    of_lot = Allocation.objects.active().filter(pool=pool).select_related("school")
+    is_full = Q(units__gt=0, held=F("units"))
     found = of_lot.filter(is_full | Q(school__in=[one.school_id for one in requests]))
     allocations = list(found.prefetch_related("key").order_by("-units", "school__name_folded", "pk"))
     recipients = find_recipients(pool.pk, requests) if requests else {}
@@ -284,10 +282,11 @@ def build_plan(
     needs = list_needs(pool)[:MAX_ROWS]
     # Nothing is taken from a school that asks for more.
     asking = [need.uai for need in needs if need.asked]
-    redeemed = find_redeemed()
     dormant = Allocation.objects.served().dormant(at).filter(pool=pool).exclude(school__in=asking)
-    unredeemed = dormant.exclude(key__in_array=redeemed).select_related("school").prefetch_related("key")
-    sources = list(unredeemed.order_by("-units", "created_at", "pk")[:MAX_ROWS])
+    unredeemed = dormant.filter(redeemed_at=None).select_related("school").prefetch_related("key")
+    found = unredeemed.order_by("-units", "created_at", "pk")[:MAX_ROWS]
+    # The key itself says whether it was redeemed a moment ago.
+    sources = [one for one in found if one.key.redeemed_at is None]
     wanted = sum(need.proposed for need in needs)
     proposals = _propose(sources, max(wanted - pool.free, 0))
     available = pool.free + sum(proposals.values())
@@ -295,7 +294,7 @@ def build_plan(
         pool=pool,
         sources=[PlanSource(one, proposals[one.pk] if taken is None else taken.get(one.pk, 0)) for one in sources],
         needs=[],
-        demands=_list_demands(dormant.filter(key__in_array=redeemed), at, asked),
+        demands=_list_demands(dormant.filter(redeemed_at__isnull=False), at, asked),
     )
     for need in needs:
         proposed = min(need.proposed, available)

@@ -7,7 +7,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.connections import connection
 from core.schemas import PublicRows
-from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
+from licensing.entitlements.office_keys import ENTITLEMENTS
 from licensing.entitlements.queries import get_last_days
 from licensing.plans.renewals.models import MAX_UNITS
 
@@ -74,15 +74,14 @@ _ASKED = PublicRows(
     """,
 )
 _USE_SQL = f"""
-WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte}, {_STEPS.cte}, {_ASKED.cte},
+WITH {ENTITLEMENTS.cte}, {_STEPS.cte}, {_ASKED.cte},
 given AS (
     SELECT
-        allocation.school_id, allocation.units, allocation.key_id, allocation.created_at, redeemed.redeemed_at,
-        redeemed.held
+        allocation.school_id, allocation.units, allocation.key_id, allocation.created_at, allocation.redeemed_at,
+        allocation.held
     FROM entitlement
     JOIN pools_pool AS pool ON pool.entitlement_id = entitlement.id
     JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
-    LEFT JOIN redeemed ON redeemed.key_id = allocation.key_id
     WHERE entitlement.last_day > %(before)s AND entitlement.last_day <= %(last)s AND entitlement.cancelled_at IS NULL
 ),
 had AS (
@@ -144,7 +143,7 @@ ORDER BY school.commune_folded, school.name_folded, school.uai
 
 
 def list_school_uses(year: int, *, renewal_id: int) -> list[SchoolUse]:
-    """Return the schools that a renewal may concern, with what they had of the school year `year`. Five queries.
+    """Return the schools that a renewal may concern, with what they had of the school year `year`. Four queries.
 
     Those of the portfolio, those that have or ask for licences, and those of the renewal's lines; 0 for no renewal.
     """
@@ -157,7 +156,7 @@ def list_school_uses(year: int, *, renewal_id: int) -> list[SchoolUse]:
         "next_last": next_last,
         "renewal": renewal_id,
     }
-    public_rows = {**ENTITLEMENTS.read(), **REDEEMED_KEYS.read(), **_STEPS.read(bounds), **_ASKED.read(bounds)}
+    public_rows = {**ENTITLEMENTS.read(), **_STEPS.read(bounds), **_ASKED.read(bounds)}
     with connection.cursor() as cursor:
         cursor.execute(_USE_SQL, {**bounds, **public_rows})
         return [SchoolUse._make(row) for row in cursor.fetchall()]

@@ -173,6 +173,7 @@ def end(invitations: Collection[TeacherInvitation], outcome: InvitationEnd, at: 
     for invitation in invitations:
         invitation.seat = None
     TeacherInvitation.objects.bulk_end(invitations, outcome, at, "seat")
+    seat_notifications.notify_of_reserved_seats({one.subscription_id for one in invitations})
     emails.cancel_emails([one.pk for one in invitations], at)
 
 
@@ -274,6 +275,7 @@ def undo_recall(*, invitation_id: int, by: User, at: datetime.datetime) -> Teach
             "en envoie une autre dès qu’une licence est libre."
         )
     Seat.objects.filter(pk=seat.pk).update(reserved_at=at)
+    seat_notifications.notify_of_reserved_seats([subscription.pk])
     invitation.reopen(seat=seat)
     emails.send_stopped_email(invitation, at)
     return invitation
@@ -469,6 +471,7 @@ def _reserve(
         return []
     count_letters(subscription, [person.email for person in people], by=by, at=at)
     Seat.objects.filter(pk__in=[seat.pk for seat in seats]).update(reserved_at=at)
+    seat_notifications.notify_of_reserved_seats([subscription.pk])
     expires_at = get_expiry(subscription.key.entitlement, at)
     invitations = []
     for seat, person in zip(seats, people, strict=True):

@@ -17,6 +17,7 @@ from core.calendar import date_in_paris
 from core.exceptions import DomainError, Refusal
 from licensing.entitlements import key_checks, seat_holders
 from licensing.entitlements.models import Subscription
+from licensing.entitlements.office_keys import find_redeemed
 from licensing.entitlements.queries import may_see_teachers_of
 from licensing.pools import checks, restorations
 from licensing.pools.checks import AllocationActionResult, lock_allocations, revoked_error
@@ -269,7 +270,9 @@ def read_facts(
     dormant = None
     if dormant_only:
         given = Allocation.objects.filter(pk__in_array=[allocation.pk for allocation in allocations])
-        dormant = set(given.dormant(at).values_list("pk", flat=True))
+        # The key itself says whether it was redeemed a moment ago.
+        awake = find_redeemed(key_ids, after=at - DORMANT_FOR)
+        dormant = set(given.dormant(at).exclude(key__in_array=awake).values_list("pk", flat=True))
     return AskingFacts(
         count_unused(key_ids),
         {one.key_id: one for one in pending},

@@ -4,15 +4,15 @@ import datetime
 from collections.abc import Collection
 from typing import NamedTuple
 
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from core.calendar import date_in_paris
 from core.connections import connection
 from licensing.entitlements.models import available_on
-from licensing.entitlements.office_keys import find_entitlements, find_redeemed
+from licensing.entitlements.office_keys import find_entitlements
 from licensing.entitlements.seat_holders import list_unused_seats
 from licensing.pools.filters import find_asking
-from licensing.pools.models import Allocation
+from licensing.pools.models import Allocation, build_dormant_condition
 from licensing.requests.returns.models import (
     MIN_PAUSE,
     UNDOABLE_FOR,
@@ -89,23 +89,18 @@ def select_returns() -> QuerySet[LicenceReturn]:
 
 
 def count_unused_of_office(at: datetime.datetime) -> UnusedLicences:
-    """Return what nobody uses of the current collectivity's lots that can be given at a moment. Six queries."""
+    """Return what nobody uses of the current collectivity's lots that can be given at a moment. Five queries."""
     available = find_entitlements(available_on(date_in_paris(at), ""))
-    given = Allocation.objects.active().filter(pool__entitlement__in=available, key__in_array=find_redeemed())
-    asked = ReturnRequest.objects.filter(key=OuterRef("subscription__key"), asked_at__gt=at - MIN_PAUSE)
-    may_be_asked = ~Exists(asked.exclude(outcome=ReturnOutcome.WITHDRAWN))
-    keys = set(given.values_list("key_id", flat=True))
-    asleep = given.dormant(at).exclude(school__in=find_asking()).values_list("key_id", flat=True)
-    dormant = Q(subscription__key__in_array=list(asleep))
-    counted = (
-        list_unused_seats()
-        .filter(subscription__key__in_array=keys)
-        .order_by()
-        .aggregate(
-            units=Count("pk", filter=dormant),
-            schools=Count("subscription__school", distinct=True, filter=dormant),
-            schools_to_ask=Count("subscription__school", distinct=True, filter=dormant & Q(may_be_asked)),
-            excluded_units=Count("pk", filter=~dormant),
-        )
+    given = Allocation.objects.active().filter(pool__entitlement__in=available, unused__gt=0)
+    asked = ReturnRequest.objects.filter(
+        collectivity__schema_name=connection.schema_name, asked_at__gt=at - MIN_PAUSE
+    ).exclude(outcome=ReturnOutcome.WITHDRAWN)
+    may_be_asked = ~Q(key__in_array=list(asked.values_list("key_id", flat=True)))
+    dormant = build_dormant_condition(at) & ~Q(school__in=find_asking())
+    counted = given.order_by().aggregate(
+        units=Sum("unused", filter=dormant, default=0),
+        schools=Count("school", distinct=True, filter=dormant),
+        schools_to_ask=Count("school", distinct=True, filter=dormant & may_be_asked),
+        excluded_units=Sum("unused", default=0) - Sum("unused", filter=dormant, default=0),
     )
     return UnusedLicences(**counted)

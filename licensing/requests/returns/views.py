@@ -22,7 +22,7 @@ from core.calendar import date_in_paris
 from core.exceptions import DomainError
 from core.formatting import school_forms
 from licensing.entitlements.models import available_on
-from licensing.entitlements.office_keys import find_entitlements, find_redeemed
+from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools import bulk_views
 from licensing.pools.bulk_views import BulkPreview, LeftReason, PoolShare
 from licensing.pools.filters import UNUSED
@@ -181,7 +181,7 @@ def request_list(request: OfficeHttpRequest) -> HttpResponse:
 def _describe_nothing(at: datetime.datetime, excluded: int) -> str:
     available = find_entitlements(available_on(date_in_paris(at), ""))
     given = Allocation.objects.served().filter(pool__entitlement__in=available)
-    redeemed = given.filter(key__in_array=find_redeemed()).exists()
+    redeemed = given.filter(redeemed_at__isnull=False).exists()
     return describe_nothing_unused(given=redeemed or given.exists(), redeemed=redeemed, excluded=excluded)
 
 

@@ -14,7 +14,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.confirmation_guard import ConfirmationGuard, is_large_share
 from core.formatting import format_school_year, school_forms
-from licensing.entitlements.office_keys import count_held_seats, find_entitlements, list_entitlements
+from licensing.entitlements.office_keys import find_entitlements, list_entitlements
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
@@ -45,19 +45,18 @@ class HeldLicences(NamedTuple):
 
 
 def list_held_licences(requests: Collection[LicenceRequest]) -> dict[tuple[str, int], HeldLicences]:
-    """Return by school and school year which licences of the current office the schools have. Three queries."""
+    """Return by school and school year which licences of the current office the schools have. Two queries."""
     if not requests:
         return {}
     active = Allocation.objects.active().filter(school_id__in={one.school_id for one in requests})
     last_days = dict(list_entitlements().filter(cancelled_at=None).values_list("pk", "last_day"))
     active = active.filter(pool__entitlement__in=list(last_days))
-    found = list(active.order_by().values_list("school_id", "pool__entitlement_id", "units", "key_id"))
-    used = count_held_seats([key_id for *_, key_id in found])
+    found = active.order_by().values_list("school_id", "pool__entitlement_id", "units", "held")
     held: dict[tuple[str, int], HeldLicences] = {}
-    for uai, entitlement_id, units, key_id in found:
+    for uai, entitlement_id, units, used in found:
         year = (uai, get_school_year(last_days[entitlement_id]))
         before = held.get(year, HeldLicences())
-        held[year] = HeldLicences(before.units + units, before.used + used.get(key_id, 0))
+        held[year] = HeldLicences(before.units + units, before.used + used)
     return held
 
 

@@ -292,3 +292,20 @@ FROM api_token AS token
 LEFT JOIN account ON account.id = token.account_id
 GROUP BY token.account_id, account.id, account.is_active, account.profile
 HAVING count(*) > 1 OR account.id IS NULL OR account.is_active OR account.profile <> 'program'
+
+--- key_states (office)
+--- 71. Ce qu'un bureau affiche de ses clés (activées, licences utilisées, libres) est ce qu'en disent les clés
+--- reads: key_state, job
+SELECT format('attribution n° %s : activée %s, %s utilisées, %s libres dont %s jamais utilisées ; la clé : %s, %s, %s, %s',
+              allocation.id, coalesce(allocation.redeemed_at::text, 'jamais'), allocation.held, allocation.free,
+              allocation.unused, coalesce(key.redeemed_at::text, 'jamais'), key.held, key.free, key.unused)
+FROM pools_allocation AS allocation
+JOIN key_state AS key ON key.key_id = allocation.key_id
+WHERE (allocation.redeemed_at, allocation.held, allocation.free, allocation.unused)
+      IS DISTINCT FROM (key.redeemed_at, key.held, key.free, key.unused)
+  -- What happened a moment ago waits for its job.
+  AND NOT EXISTS (
+      SELECT FROM job
+      WHERE job.schema = %(schema)s
+        AND (job.lock = 'pools.key:' || key.key_id OR job.task_name = 'pools.copy_key_states')
+  )

@@ -24,7 +24,6 @@ from licensing.books.billing import operations as billing_operations
 from licensing.books.billing.documents import get_or_create_purchase_order, get_or_create_quote
 from licensing.catalogue import terms
 from licensing.catalogue.models import SchoolYear
-from licensing.entitlements.office_keys import find_redeemed
 from licensing.orders import operations, purchase_orders
 from licensing.orders.models import Order
 from licensing.payments import operations as payment_operations
@@ -211,7 +210,7 @@ def correct_addresses(world: YearWorld, *, office: OfficeStory) -> None:
 def remind_by_hand(world: YearWorld, *, office: OfficeStory) -> None:
     """Remind all schools whose key sleeps."""
     with tenant_context(world.office(office)):
-        waiting = Allocation.objects.active().exclude(key__in=find_redeemed()).values_list("pk", flat=True)
+        waiting = Allocation.objects.active().filter(redeemed_at=None).values_list("pk", flat=True)
         key_emails.remind_many(allocation_ids=list(waiting), **world.by(office.manager))
 
 

@@ -34,6 +34,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.classes import ClassroomFactory, PupilFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
+from tests.key_states import copy_everywhere
 from tests.pools.actions import allocate_units, mark_redeemed
 
 pytestmark = pytest.mark.slow
@@ -54,6 +55,7 @@ def sound(nimes):
     seat_holders.assign_seats([seat], [holder], SeatMode.MANUAL, by=holder, at=TERM, message="")
     seat_notifications.notify_principals_of_claim(seat, TERM)
     reserve_seat(subscription)
+    copy_everywhere()
     classroom = ClassroomFactory(seat=seat, second_teacher=TeacherFactory(), second_invited_by=holder)
     PupilFactory.create_batch(2, classroom=classroom)
     hand_over_pupil(classroom, by=holder)

@@ -22,6 +22,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFacto
 from tests.factories.collectivities import MemberFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.key_states import copy_everywhere
 from tests.orders import actions
 from tests.orders.dates import DAY
 from tests.pools.actions import allocate_units, mark_redeemed
@@ -104,6 +105,7 @@ def test_a_collectivity_s_lots_and_their_use_are_those_of_its_office(operator, n
     redeemed = allocate_units(pool, school, 3, at=timezone.now())
     subscription = mark_redeemed(redeemed, PrincipalFactory())
     subscription.seats.filter(number=1).update(holder=TeacherFactory(), held_since=timezone.now(), mode="automatic")
+    copy_everywhere()
     answer = open_page(operator, collectivity_url(nimes))
     assert [figure.licences for figure in answer.context["use"]] == [100, 10, 7, 3, 1]
     assert [figure.label for figure in answer.context["use"]][:2] == ["achetées", "offertes"]

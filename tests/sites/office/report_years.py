@@ -14,6 +14,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.licensing import SchoolYearFactory
 from tests.factories.orders import PurchaseFactory
 from tests.factories.schools import SchoolFactory
+from tests.key_states import copy_everywhere
 from tests.pools.actions import allocate_units, mark_redeemed
 from tests.sites.office.term_history import NAMES
 
@@ -50,6 +51,7 @@ def take_seats(subscription, count, *, at):
     for _ in range(count):
         with transaction.atomic():
             seat_holders.take_free_seat(subscription, TeacherFactory(last_name="Zzyzx"), at)
+    copy_everywhere()
 
 
 def release_all(*, at):
@@ -59,6 +61,7 @@ def release_all(*, at):
         SeatEvent(seat=seat, kind=SeatEvent.Kind.WITHDRAWN, teacher=seat.holder, by=seat.holder, at=at) for seat in held
     )
     Seat.objects.held().update(holder=None, held_since=None, mode="")
+    copy_everywhere()
 
 
 def spend_two_years(collectivity):

@@ -17,6 +17,7 @@ from mailing.models import Message, MessageState
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
+from tests.key_states import copy_everywhere
 from tests.pools.actions import mark_redeemed
 
 #: Nîmes.
@@ -91,6 +92,7 @@ def spend_weeks(collectivity, *, schools=138, weeks=60):
             seat = subscription.seats.first()
             seat.holder, seat.held_since, seat.mode = teacher, at, "manual"
             seat.save()
+    copy_everywhere()
     for number, allocation in enumerate(allocations[-20:]):
         Message.objects.create(
             kind=MessageKind.REMINDER,

@@ -22,6 +22,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFacto
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.html import collapse
+from tests.key_states import copy_everywhere
 from tests.pools.actions import allocate_units, mark_redeemed
 
 NOW = timezone.now()
@@ -65,6 +66,7 @@ def test_each_figure_is_a_link_to_its_list(pool, viewer):
     seat = subscription.seats.first()
     seat.holder, seat.held_since, seat.mode = TeacherFactory(last_name="Zzyzx"), NOW, "manual"
     seat.save()
+    copy_everywhere()
     shown = collapse(page(viewer))
     headline = shown[shown.index('class="headline"') : shown.index('id="a-faire"')]
     assert headline.count("<a ") == 4
@@ -155,7 +157,7 @@ def test_the_timeline_of_a_school_is_in_order(pool, viewer, django_assert_num_qu
     assert unseal_key(allocation.key) not in shown
     assert AuditEntry.objects.filter(school_id=school.uai).count() == 3
     # One of them names who may send the key to the new contact.
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(18):
         page(viewer, f"/ecoles/{school.uai}/")
 
 

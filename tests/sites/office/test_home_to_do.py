@@ -243,11 +243,11 @@ def test_the_page_takes_as_many_queries_whatever_was_given(nimes, office, count)
     browser = office("nimes", MemberFactory(roles=[Role.MANAGER, Role.BUYER], joined_at=NOW).user)
     total, own = count_queries(browser)
     assert total <= 16
-    assert own == 12
+    assert own == 11
 
 
 def test_with_everything_waiting_it_takes_two_more(everything, office):
     browser = office("nimes", MemberFactory(roles=[Role.MANAGER, Role.BUYER], joined_at=NOW).user)
     assert Pool.objects.count() == 3
     _, own = count_queries(browser)
-    assert own == 14
+    assert own == 13

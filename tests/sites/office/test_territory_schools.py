@@ -216,9 +216,9 @@ def test_preview_addition_and_undo_take_a_constant_number_of_queries(browser, co
     browser.get(ADDRESS)
     with django_assert_num_queries(10):
         browser.get(ADDRESS)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(17):
         browser.post(ADDRESS)
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(21):
         browser.post(UNDO, {"added_at": NOW.isoformat(), "confirmed_count": count})
 
 

@@ -15,6 +15,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
+from tests.key_states import copy_everywhere
 from tests.pools.actions import allocate_units, mark_redeemed
 
 DAY = datetime.timedelta(days=1)
@@ -35,6 +36,7 @@ def give_back(pool):
     Entitlement.objects.filter(pk=pool.entitlement_id).update(first_day=(MONDAY - 30 * DAY).date())
     Allocation.objects.filter(pk=given.pk).update(created_at=MONDAY - 30 * DAY)
     ActivationKey.objects.filter(pk=given.key_id).update(redeemed_at=MONDAY - 30 * DAY)
+    copy_everywhere()
     LicenceReturn.objects.create(
         key_id=given.key_id, units=4, returned_at=MONDAY - 3 * DAY, returned_by=PrincipalFactory()
     )
