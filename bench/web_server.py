@@ -19,7 +19,7 @@ from sites.demo.processes import find_free_port, is_port_taken
 
 #: As in docs/deploy.md.
 WORKERS, THREADS = 4, 4
-OPTIONS = ("--worker-class", "config.gunicorn_worker.DeadlineWorker", "--threads", str(THREADS))
+OPTIONS = ("--config", "python:config.gunicorn_worker", "--threads", str(THREADS))
 #: Until the workers answer, on the busiest machine.
 _START_TIMEOUT_S = 600
 

@@ -1,4 +1,9 @@
-"""The worker class of gunicorn: threads that no slow client keeps.
+"""Gunicorn's settings and worker class: processes that share what they load, threads that no slow client keeps.
+
+`gunicorn config.wsgi --config python:config.gunicorn_worker`. The master loads the application, and its processes share
+that memory. It keeps no connection to the database, which two processes would read at once (`config.wsgi`). A master
+that has loaded code cannot read it anew: on SIGUSR2 a new one starts on the same socket, and takes over where it could
+load. Why: docs/decisions/0197.
 
 Gunicorn's own gthread waits in a thread for each next byte of a request, without limit: as many clients as there are
 threads, each sending a byte now and then, keep everybody else out. A proxy in front reads requests whole before it
@@ -6,20 +11,39 @@ passes them on (docs/deploy.md); these limits hold without one.
 """
 
 import contextlib
+import gc
 import os
+import signal
 import socket
 import time
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import get_resolver
+from gunicorn.arbiter import Arbiter
+from gunicorn.systemd import sd_notify
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+worker_class = "config.gunicorn_worker.DeadlineWorker"
+preload_app = True
+
+
+def when_ready(server: Arbiter) -> None:
+    """Load the pages before there are processes to share them; end the master that this one replaces, if any."""
+    if settings.configured:
+        for urls in (settings.PUBLIC_SCHEMA_URLCONF, settings.ROOT_URLCONF):
+            _ = get_resolver(urls).reverse_dict
+    # Else each collection writes into every object, and the memory is shared no more.
+    gc.collect()
+    gc.freeze()
+    if server.master_pid:
+        sd_notify(f"MAINPID={os.getpid()}", server.log)
+        # It ends what it has begun.
+        os.kill(server.master_pid, signal.SIGTERM)
 
 
 class DeadlineWorker(ThreadWorker):
-    """Ends connections whose request or response takes too long, at the latest a second after their deadline.
-
-    `gunicorn --worker-class config.gunicorn_worker.DeadlineWorker`.
-    """
+    """Ends connections whose request or response takes too long, at the latest a second after their deadline."""
 
     #: Seconds for the request line and the headers.
     header_seconds = 10.0

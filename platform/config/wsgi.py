@@ -8,6 +8,7 @@ import os
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 
 from core.database_access import WEB_TIMEOUTS, apply_timeouts
 from core.start_checks import refuse_privileged_role, refuse_unfit_database, warn_of_confinement
@@ -27,3 +28,5 @@ refuse_unfit_database()
 refuse_changed_migrations()
 refuse_stale_assets()
 warn_of_confinement()
+# Gunicorn forks its processes from the one that imports this: a connection would be theirs together.
+connections.close_all()

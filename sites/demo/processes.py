@@ -97,7 +97,7 @@ def build_manage_command(*arguments: str) -> list[str]:
 def build_web_command(port: int) -> list[str]:
     """Return the command line of the web server."""
     return [
-        sys.executable, "-m", "gunicorn", "config.wsgi", "--worker-class", "config.gunicorn_worker.DeadlineWorker",
+        sys.executable, "-m", "gunicorn", "config.wsgi", "--config", "python:config.gunicorn_worker",
         "--bind", f"{HOST}:{port}", "--workers", "2", "--threads", "4",
     ]  # fmt: skip
 

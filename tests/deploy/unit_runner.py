@@ -89,10 +89,7 @@ def main(verb: str, *names: str) -> None:
             continue
         if verb == "restart":
             stop(name)
-        if verb == "reload":
-            os.kill(int((RUN / f"{name}.pid").read_text(encoding="ascii")), signal.SIGHUP)
-        else:
-            start(name)
+        start(name)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,5 @@
+from typing import Any
+
+class Arbiter:
+    log: Any
+    master_pid: int

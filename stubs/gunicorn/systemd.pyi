@@ -1,0 +1,3 @@
+from typing import Any
+
+def sd_notify(state: str, logger: Any, unset_environment: bool = ...) -> None: ...
