@@ -161,9 +161,13 @@ def not_yet_redeemed_error() -> Refusal:
     )
 
 
+#: Written: a queryset takes 0.4 ms more of 0.6 to build it (bench redeem).
+_AFFILIATIONS = "SELECT * FROM public.schools_affiliation WHERE user_id = %s ORDER BY since, id"
+
+
 def get_credited_affiliation(key: ActivationKey, by: User, school: str | None) -> Affiliation:
     """Return the principal's affiliation that the key credits. Raises `SchoolNotChosen` or `Refusal`."""
-    candidates = list(by.affiliations.order_by("since", "pk"))
+    candidates = list(Affiliation.objects.raw(_AFFILIATIONS, [by.pk]))
     if key.school_id is None:
         matching = [one for one in candidates if school is None or one.school_id == school]
     else:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import emails, personal_data, usernames
@@ -168,8 +168,7 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
     with transaction.atomic():
         # The lock excludes a concurrent redemption, revocation, growth or exposure of the key.
         # Not `redeemed_by`: after waiting for the lock, PostgreSQL rereads the locked row, but not joined rows.
-        found = code_sealing.find_by_code(symbols).locked().select_related("entitlement__collectivity")
-        key = _get_usable_key(found, by)
+        key = _get_usable_key(code_sealing.lock_by_code(symbols), by)
         affiliation = key_checks.get_credited_affiliation(key, by, school)
         if key.redeemed_at is not None:
             raise key_checks.already_redeemed_error(key, by)
@@ -185,9 +184,8 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
         return subscription
 
 
-def _get_usable_key(found: QuerySet[ActivationKey], by: User | None) -> ActivationKey:
-    """Return the key found. Raises `UnknownKey` where there is none, or `Refusal` where it was revoked."""
-    key = found.first()
+def _get_usable_key(key: ActivationKey | None, by: User | None) -> ActivationKey:
+    """Return the key. Raises `UnknownKey` where there is none, or `Refusal` where it was revoked."""
     if key is None:
         raise key_checks.unknown_key_error(by)
     key_checks.check_not_revoked(key, by)
@@ -238,7 +236,7 @@ def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
         found = code_sealing.find_by_code(symbols).select_related(
             "entitlement__collectivity", "subscription__school", "subscription__principal"
         )
-        key = _get_usable_key(found, by)
+        key = _get_usable_key(found.first(), by)
         key_checks.check_available(key.entitlement, by, at)
         if key.redeemed_at is None:
             raise key_checks.not_yet_redeemed_error()
@@ -368,7 +366,7 @@ def create_account_and_redeem(
     symbols = key_checks.parse_code(code)
     # Two people who open one e-mail at once: the second finds the key redeemed, and gets no account.
     found = code_sealing.find_by_code(symbols).locked().select_related("school", "entitlement__collectivity")
-    key = _get_usable_key(found, None)
+    key = _get_usable_key(found.first(), None)
     if key.redeemed_at is not None:
         raise key_checks.already_redeemed_error(key, None)
     address = mailbox_proof.read(token, key)
