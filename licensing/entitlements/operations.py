@@ -204,7 +204,10 @@ WITH key AS (
     INSERT INTO public.entitlements_seat (subscription_id, number, mode)
     SELECT id, number, '' FROM subscription, generate_series(1, size) AS number
 )
-SELECT * FROM subscription
+SELECT *, EXISTS (
+    SELECT FROM public.schools_affiliation AS affiliation
+    WHERE affiliation.user_id = principal_id AND affiliation.school_id IS DISTINCT FROM subscription.school_id
+) AS has_other_schools FROM subscription
 """
 
 
