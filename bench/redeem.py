@@ -353,6 +353,6 @@ def _count_commits(statements: Sequence[str]) -> int:
         if sql in ("BEGIN", "COMMIT"):
             in_transaction = sql == "BEGIN"
             commits += sql == "COMMIT"
-        elif not in_transaction and sql.split(None, 1)[0] not in ("SELECT", "SET"):
+        elif not in_transaction and not sql.lstrip("(").startswith(("SELECT", "SET")):
             commits += 1
     return commits
