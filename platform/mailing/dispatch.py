@@ -103,8 +103,9 @@ WITH leased AS MATERIALIZED (
     ORDER BY id FOR NO KEY UPDATE
 ),
 accepted AS (
-    UPDATE {_TABLE} AS message SET state = 'sent', lease_until = NULL, reason = '', unanswered = 0,
-        sent_at = answer.at, message_id = answer.message_id, attempts = least(message.attempts + 1, {_MAX_ATTEMPTS})
+    UPDATE {_TABLE} AS message SET state = 'sent', lease_until = NULL, stalled_since = NULL, reason = '',
+        sent_at = answer.at, message_id = answer.message_id, unanswered = 0,
+        attempts = least(message.attempts + 1, {_MAX_ATTEMPTS})
     FROM unnest(%(accepted)s::bigint[], %(moments)s::timestamptz[], %(message_ids)s::text[])
         AS answer (id, at, message_id)
     WHERE message.id = answer.id AND message.id IN (SELECT id FROM leased) RETURNING message.id
@@ -152,7 +153,7 @@ def release(messages: Sequence[Message], *, due_at: datetime.datetime | None = N
     if not messages:
         return
     state = MessageState.QUEUED if due_at is None else MessageState.DEFERRED
-    fields = {} if due_at is None else {"due_at": due_at, "reason": reason}
+    fields = {} if due_at is None else {"due_at": due_at, "reason": reason, "stalled_since": _STALLED_SINCE}
     # Those of an earlier doubt keep it; the first may be noted as handed over, and were not.
     unanswered = [When(pk=message.pk, then=message.unanswered) for message in messages[:GROUP_SIZE]]
     released = _filter_leased(messages).update(
@@ -174,9 +175,13 @@ def _filter_leased(messages: Sequence[Message]) -> MessageQuerySet:
     )
 
 
+#: Since the first attempt that our own server did not answer.
+_STALLED_SINCE = Coalesce("stalled_since", "due_at")
+
+
 def _conclude(message: Message, state: MessageState, **fields: object) -> bool:
     """Record the outcome if the lease is still held; return whether it was."""
-    fields = {"unanswered": message.unanswered} | fields
+    fields = {"unanswered": message.unanswered, "stalled_since": None} | fields
     concluded = _filter_leased([message]).update(state=state, lease_until=None, **fields)
     count_messages(state, concluded)
     return bool(concluded)
@@ -207,9 +212,17 @@ def record_accepted(message: Message, *, message_id: str, at: datetime.datetime)
     return bool(concluded)
 
 
-def record_deferred(message: Message, *, until: datetime.datetime, reason: str) -> bool:
-    """Record a temporary failure and when to retry."""
-    return _conclude(message, MessageState.DEFERRED, due_at=until, reason=reason, attempts=_count_attempt())
+def record_deferred(message: Message, *, until: datetime.datetime, reason: str, is_ours: bool = False) -> bool:
+    """Record a temporary failure and when to retry. `is_ours`: our own server's, not the recipient's."""
+    stalled_since = _STALLED_SINCE if is_ours else None
+    return _conclude(
+        message,
+        MessageState.DEFERRED,
+        due_at=until,
+        reason=reason,
+        attempts=_count_attempt(),
+        stalled_since=stalled_since,
+    )
 
 
 def record_interrupted(message: Message, *, at: datetime.datetime) -> bool:
@@ -225,6 +238,7 @@ def record_interrupted(message: Message, *, at: datetime.datetime) -> bool:
         reason=smtp_replies.INTERRUPTED,
         attempts=_count_attempt(),
         unanswered=interruptions,
+        stalled_since=_STALLED_SINCE,
     )
 
 
@@ -523,7 +537,7 @@ class _Batch:
             # A backend other than SMTP failed: defer this message, send the others.
             logger.exception("Message %s could not be handed over", message.pk)
             until = at + smtp_replies.UNAVAILABLE_DELAY
-            self._record(lambda: record_deferred(message, until=until, reason=smtp_replies.UNREACHABLE))
+            self._record(lambda: record_deferred(message, until=until, reason=smtp_replies.UNREACHABLE, is_ours=True))
             self._retry_on_lost_database(lambda: self._watch.note_failure(smtp_replies.UNREACHABLE, since=at))
         else:
             self.accepted += 1

@@ -85,6 +85,16 @@ class MessageQuerySet(LockableQuerySet["Message"]):
         """Filter messages that are being sent, or due now."""
         return self.filter(Q(state=MessageState.SENDING) | Q(state=MessageState.QUEUED, due_at__lte=moment))
 
+    def overdue_at(self, moment: datetime.datetime) -> Self:
+        """Filter those that should have left, annotated with `overdue_since`: when they should have.
+
+        One that was planned for later is counted from that moment on. One that our own mail server did not take keeps
+        it, however often it is offered again. One that the recipient's server put off waits there: it is counted from
+        its next attempt on, where nobody makes it.
+        """
+        since = Coalesce("stalled_since", "due_at")
+        return self.pending().annotate(overdue_since=since).filter(overdue_since__lte=moment)
+
     def due_at(self, moment: datetime.datetime) -> Self:
         return self.pending().unclaimed_at(moment).filter(due_at__lte=moment)
 
@@ -131,6 +141,8 @@ class Message(models.Model):
     created_at = models.DateTimeField("créé le")
     # Earliest sending time: chosen by the sender, then the next attempt of a deferred message.
     due_at = models.DateTimeField("à envoyer le")
+    # When it should have left, where our own mail server has not taken it since; each attempt in vain moves `due_at`.
+    stalled_since = models.DateTimeField(null=True)
     # Number of replies by a server about this message.
     attempts = models.PositiveSmallIntegerField("tentatives", default=0)
     # Higher leaves first within an outbox: single messages before those of an import.
