@@ -17,7 +17,7 @@ from django.db import Error, InterfaceError, OperationalError, transaction
 from django.db.models import Case, F, Max, Min, PositiveSmallIntegerField, Q, Value, When
 from django.db.models.functions import Coalesce, Least
 
-from core.connections import DatabaseClock, connection
+from core.connections import DatabaseClock, connection, retry_on_lost_database
 from installation.hold import refuse_while_held
 from jobs.periodic_tasks import shutdown_requested
 from jobs.retention import schedule_pruning
@@ -330,8 +330,6 @@ MAX_SECONDS = 10.0
 #: After which a drain looks again at due messages that another transaction has locked: a worker that claims them, or
 #: somebody who changes what they are about (`mailing.operations.hold_back`).
 LOCKED_DELAY = datetime.timedelta(seconds=2)
-#: Waits before each new try to record an outcome while the database is away: a minute in all.
-_RECORD_DELAYS = (0.1, 0.4, 1, 2, 4, 8, 15, 30)
 
 
 def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetime] | None = None) -> int:
@@ -435,7 +433,7 @@ class _Batch:
         try:
             self._send_groups(render)
         finally:
-            self._retry_on_lost_database(self.record_accepted)
+            retry_on_lost_database(self.record_accepted)
 
     def _send_groups(self, render: Callable[[Message], RenderedEmail]) -> None:
         while self._remaining and not self.is_server_unavailable:
@@ -443,13 +441,13 @@ class _Batch:
                 release(self._remaining)
                 return
             if self._accepted and time.monotonic() - self._accepted_since >= _RECORDED_WITHIN:
-                self._retry_on_lost_database(self.record_accepted)
+                retry_on_lost_database(self.record_accepted)
             self._remaining = self.keep_leases()
             if not self._remaining:
                 return
             message = self._remaining[0]
             if message.pk not in self._handed_over:
-                self._retry_on_lost_database(self._begin_group)
+                retry_on_lost_database(self._begin_group)
             if message.pk in self._handed_over:
                 self._process(message, render)
             if not self.is_server_unavailable:
@@ -503,7 +501,7 @@ class _Batch:
             self._record(lambda: record_held(message, reason=reason, at=self._clock()))
         except (OperationalError, InterfaceError):
             # The message is not at fault: the job is retried.
-            self._retry_on_lost_database(lambda: release(self._remaining))
+            retry_on_lost_database(lambda: release(self._remaining))
             raise
         except Exception:
             # Any error of one renderer must not stop the other messages of the batch.
@@ -523,14 +521,14 @@ class _Batch:
         except MessageRejected as refusal:
             self._record_rejection(message, refusal.answer)
             if refusal.answer.is_final:
-                self._retry_on_lost_database(lambda: self._watch.note_answer(at=self._clock()))
+                retry_on_lost_database(lambda: self._watch.note_answer(at=self._clock()))
         except ServerUnavailable as down:
             self.is_server_unavailable = True
             self._put_off_all(str(down), offered_at=at)
         except ConnectionInterrupted as broken:
             reason = str(broken)
             self._record(lambda: record_interrupted(message, at=self._clock()))
-            self._retry_on_lost_database(lambda: self._watch.note_failure(reason, since=at))
+            retry_on_lost_database(lambda: self._watch.note_failure(reason, since=at))
         except ValueError:
             self._record(lambda: record_failed(message, reason=smtp_replies.BAD_ADDRESS, at=at))
         except Exception:
@@ -538,7 +536,7 @@ class _Batch:
             logger.exception("Message %s could not be handed over", message.pk)
             until = at + smtp_replies.UNAVAILABLE_DELAY
             self._record(lambda: record_deferred(message, until=until, reason=smtp_replies.UNREACHABLE, is_ours=True))
-            self._retry_on_lost_database(lambda: self._watch.note_failure(smtp_replies.UNREACHABLE, since=at))
+            retry_on_lost_database(lambda: self._watch.note_failure(smtp_replies.UNREACHABLE, since=at))
         else:
             self.accepted += 1
             self._note_accepted(message, at=self._clock())
@@ -552,7 +550,7 @@ class _Batch:
             if not self._accepted:
                 self._accepted_since = time.monotonic()
             self._accepted.append(accepted)
-        self._retry_on_lost_database(lambda: self._watch.note_answer(at=at))
+        retry_on_lost_database(lambda: self._watch.note_answer(at=at))
 
     def _put_off_all(self, reason: str, *, offered_at: datetime.datetime) -> None:
         due_at = offered_at + smtp_replies.UNAVAILABLE_DELAY
@@ -561,7 +559,7 @@ class _Batch:
             release(self._remaining, due_at=due_at, reason=reason)
             self._watch.note_failure(reason, since=offered_at)
 
-        self._retry_on_lost_database(put_off)
+        retry_on_lost_database(put_off)
 
     def _send_with_reconnect(
         self, message: Message, rendered: RenderedEmail, at: datetime.datetime, *, may_blame_message: bool
@@ -612,25 +610,7 @@ class _Batch:
             with transaction.atomic():
                 outcome()
 
-        self._retry_on_lost_database(record)
-
-    def _retry_on_lost_database(self, write: Callable[[], None]) -> None:
-        """Write what a server answered, again and again for a minute if the database's connection is lost.
-
-        Without the note, what was accepted would be sent a second time. Repeating it is harmless: it depends on the
-        lease.
-        """
-        for delay in (*_RECORD_DELAYS, None):
-            try:
-                write()
-            except (OperationalError, InterfaceError):
-                if delay is None or connection.in_atomic_block:
-                    raise
-                logger.warning("The outcome of a message could not be recorded; trying again in %s s", delay)
-                connection.close()
-                time.sleep(delay)
-            else:
-                return
+        retry_on_lost_database(record)
 
 
 def _make_renderer(messages: list[Message]) -> Callable[[Message], RenderedEmail]:
