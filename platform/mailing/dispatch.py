@@ -27,14 +27,24 @@ from mailing.delivery_reports import count_messages
 from mailing.kinds import RenderedEmail
 from mailing.mail_server import ConnectionInterrupted, MessageRejected, ServerUnavailable, ServerWatch, SmtpConnection
 from mailing.mime import build_message_id, compose
-from mailing.models import MESSAGES_KEPT, Message, MessageQuerySet, MessageState, RefusalHandling
+from mailing.models import (
+    MESSAGES_KEPT,
+    Message,
+    MessageQuerySet,
+    MessageState,
+    RefusalHandling,
+    get_early_release,
+    get_lease_duration,
+)
 from mailing.operations import DRAIN, MESSAGES_PER_JOB
 
 # Leases on messages: claim, renew, release, record the outcome.
 #
-# A worker claims messages with `SKIP LOCKED` and commits before it sends, so no transaction is open during SMTP. The
-# messages of a killed worker become due again when its lease ends. No message is lost, and only those of the group that
-# was being sent when a worker died may be sent twice: acceptances are recorded `GROUP_SIZE` at a time, at most.
+# A worker claims messages with `SKIP LOCKED` and commits before it sends, so no transaction is open during SMTP. It
+# renews its leases at each heartbeat; those of a killed worker are taken over after three (`models.get_early_release`),
+# but for the group that was being sent, which becomes due again when the lease ends. A worker that was only slow loses
+# its lease, and sends nothing that is not noted under one. No message is lost, and only those of that group may be sent
+# twice: acceptances are recorded `GROUP_SIZE` at a time, at most.
 #
 # An outcome is recorded only while the lease is held (compared by `lease_until`): a worker whose lease has expired does
 # not overwrite the outcome of another. An acceptance is recorded all the same where nobody else is sending the message.
@@ -52,11 +62,6 @@ GROUP_SIZE = 10
 _RECORDED_WITHIN = 1.0
 # Limit of the smallint column; no delay depends on higher counts.
 _MAX_ATTEMPTS = 32_000
-
-
-def get_lease_duration() -> datetime.timedelta:
-    """Return the duration of a lease: longer than the SMTP timeouts of one message add up to."""
-    return datetime.timedelta(seconds=settings.MAIL_LEASE)
 
 
 @transaction.atomic
@@ -382,7 +387,10 @@ def schedule_next(at: datetime.datetime, *, earliest: datetime.datetime | None =
     """Queue the next drain of this outbox for its next due message, not before `earliest`; none if none is pending."""
     pending = Message.objects.pending().aggregate(
         due=Min("due_at", filter=~Q(state=MessageState.SENDING)),
-        lapses=Min("lease_until", filter=Q(state=MessageState.SENDING)),
+        lapses=Min(
+            Case(When(unanswered=0, then=F("lease_until") - get_early_release()), default=F("lease_until")),
+            filter=Q(state=MessageState.SENDING),
+        ),
     )
     moments = [moment for moment in pending.values() if moment is not None]
     if not moments:
@@ -472,11 +480,12 @@ class _Batch:
         self._handed_over |= {message.pk for message in following} & recorded
 
     def keep_leases(self) -> list[Message]:
-        """Renew the leases when a third of their time is over; return the messages that are still leased."""
+        """Renew the leases at each heartbeat; return the messages that are still leased."""
         if not self._remaining:
             return []
-        until, at = self._remaining[0].lease_until, self._clock()
-        if until is not None and until - at > get_lease_duration() * 2 / 3:
+        until, at, lease = self._remaining[0].lease_until, self._clock(), get_lease_duration()
+        renewed_within = min(datetime.timedelta(seconds=settings.JOBS_HEARTBEAT), lease / 3)
+        if until is not None and until - at > lease - renewed_within:
             return self._remaining
         self.record_accepted()
         return renew(self._remaining, at=at)
