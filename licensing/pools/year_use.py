@@ -4,10 +4,10 @@ Who holds a seat is said by the seat today alone; the movements of seats say it 
 """
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from django.db.models import Count, DateField, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, DateField, Exists, Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import TruncWeek
 
 from collectivities.models import PortfolioSchool
@@ -18,7 +18,8 @@ from licensing.entitlements.models import Entitlement
 from licensing.entitlements.office_keys import ENTITLEMENTS, find_entitlements, list_entitlements
 from licensing.entitlements.queries import NET_SEATS_SQL, ends_in_school_year, get_last_days, get_school_year
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
-from mailing.models import LOST, Message
+from licensing.pools.queries import filter_unreached
+from mailing.models import LOST, Message, MessageState
 
 
 class SchoolHolding(NamedTuple):
@@ -54,6 +55,7 @@ given AS (
     WHERE allocation.revoked_at IS NULL AND allocation.units > 0
         AND entitlement.last_day = %(last_day)s
         AND entitlement.cancelled_at IS NULL
+        AND (%(schools)s::text[] IS NULL OR allocation.school_id = ANY(%(schools)s))
 )
 SELECT
     given.school_id,
@@ -78,10 +80,12 @@ GROUP BY given.school_id
 """  # noqa: S608 - constants, and parameters
 
 
-def list_school_holdings(*, last_day: datetime.date, day: datetime.date) -> dict[str, SchoolHolding]:
+def list_school_holdings(
+    *, last_day: datetime.date, day: datetime.date, among: Collection[str] | None = None
+) -> dict[str, SchoolHolding]:
     """Return by UAI what each school that has any licence valid until `last_day` holds on `day`. Two queries.
 
-    Suspended pools count, cancelled orders do not.
+    `among`: the UAIs of the schools to read; all by default. Suspended pools count, cancelled orders do not.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -90,6 +94,7 @@ def list_school_holdings(*, last_day: datetime.date, day: datetime.date) -> dict
                 **ENTITLEMENTS.read(),
                 "last_day": last_day,
                 "day": day,
+                "schools": None if among is None else list(among),
                 "lost": [state.value for state in LOST],
                 "topic": ALLOCATION_TOPIC,
                 "key": MessageKind.KEY.value,
@@ -97,6 +102,34 @@ def list_school_holdings(*, last_day: datetime.date, day: datetime.date) -> dict
             },
         )
         return {row[0]: SchoolHolding._make(row[1:]) for row in cursor.fetchall()}
+
+
+class YearAllocations(NamedTuple):
+    """The allocations that `list_school_holdings` adds up, unordered, for conditions on their schools."""
+
+    served: QuerySet[Allocation]
+    #: Of these: whose key waits to be redeemed, and whose last letter about it was lost.
+    dormant: QuerySet[Allocation]
+    unreached: QuerySet[Allocation]
+
+
+def find_year_allocations(*, last_day: datetime.date | None, day: datetime.date) -> YearAllocations:
+    """Return the allocations valid until `last_day` as they are on `day`; none without such a day.
+
+    One query before theirs.
+    """
+    ending = list(list_entitlements().filter(last_day=last_day, cancelled_at=None)) if last_day else []
+    served = Allocation.objects.served().filter(pool__entitlement__in=[one.pk for one in ending])
+    available = [one.pk for one in ending if one.available_on(day)]
+    dormant = served.filter(redeemed_at=None, pool__entitlement__in=available)
+    return YearAllocations(served, dormant, filter_unreached(dormant))
+
+
+def get_last_letter(kind: MessageKind) -> Subquery:
+    """Return when the last letter of a kind about an allocation left, as an expression on allocations."""
+    letters = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id=OuterRef("pk"), kind=kind)
+    sent = letters.exclude(state=MessageState.CANCELLED).order_by().values("topic_id")
+    return Subquery(sent.annotate(last=Max("sent_at")).values("last"))
 
 
 def list_running_years(day: datetime.date) -> list[datetime.date]:
