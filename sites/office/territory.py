@@ -402,7 +402,8 @@ def find_outlines(collectivity: Collectivity, codes: Counter[str]) -> list[Terri
     """
     level, counted = _get_level(collectivity), Counter[str]()
     translate = _get_commune if level == TerritoryLevel.COMMUNE else _get_departement
-    for code, count in codes.items():
+    # In order: of two communes with as many schools, it is the same one at each visit.
+    for code, count in sorted(codes.items()):
         counted[translate(code)] += count
     single = collectivity.kind in (CollectivityKind.COMMUNE, CollectivityKind.DEPARTEMENT)
     chosen = [code for code, _ in counted.most_common(1 if single else _MAX_OUTLINES)]
