@@ -18,8 +18,8 @@ def copy_at_once(monkeypatch) -> None:
     """Copy, as its job would, after each act that queues one: at its commit, where the test commits."""
     noted, reserved = notifications.notify_collectivity, notifications.notify_of_reserved_seats
 
-    def note(key, event, at):
-        noted(key, event, at)
+    def note(key, event, at, **known):
+        noted(key, event, at, **known)
         copy_soon([key.pk])
 
     def note_reserved(subscription_ids):

@@ -108,9 +108,9 @@ def test_another_office_has_a_list_of_its_own(renewed, api, gard):
 def test_the_list_asks_as_much_of_many_schools(renewed, api, django_assert_num_queries):
     renewed.edit({renewed.verne.pk: 1})
     api.get("/renewal")
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(15):
         api.get("/renewal")
     for _ in range(10):
         renewed.edit({PortfolioSchoolFactory(school=SchoolFactory()).school_id: 2})
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(15):
         api.get("/renewal")

@@ -282,11 +282,11 @@ def test_what_follows_has_no_token_in_its_address(portal, letter):
 def test_the_page_reads_as_much_whatever_the_licences(portal, nimes, school, units, django_assert_num_queries):
     _, link = send_key(nimes, school, units=units)
     open_link(portal, link)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         portal.get(PAGE)
     user = PrincipalFactory()
     AffiliationFactory(user=user, school=school)
     portal.force_login(user)
     open_link(portal, link)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         portal.get(PAGE)
