@@ -76,7 +76,7 @@ MIDDLEWARE = [
     "web.middleware.RequestRecordMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "web.assets.AssetsMiddleware",
     # After those that complete every response, before the first query: the one for the host's collectivity.
     "web.outage.DatabaseOutageMiddleware",
     "tenants.middleware.HostTenantMiddleware",

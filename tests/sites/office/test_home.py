@@ -4,11 +4,13 @@ import datetime
 
 import pytest
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from collectivities.models import AuditEntry
 from collectivities.operations.portfolio import set_contact
 from imports.enums import ImportState
 from imports.models import ImportRow, SpreadsheetImport
+from jobs.housekeeping import LATE_AFTER
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import get_school_year, unseal_key
 from licensing.orders import operations as orders
@@ -98,6 +100,20 @@ def test_pending_work_comes_first(pool, nimes, office):
     assert "1\u00a0e-mail n’est pas arrivé à son école." in shown
     assert "Le lot «\u00a0Lot A\u00a0» n’a plus que 1\u00a0licence libre." in shown
     assert shown.index("À faire") < shown.index("De l’achat à la classe")
+
+
+@pytest.mark.slow
+def test_e_mails_that_do_not_leave_are_shown_with_since_when(pool, viewer):
+    allocate_units(pool, SchoolFactory(), units=3, at=NOW)
+    assert "de partir depuis" not in page(viewer)
+    since = NOW - LATE_AFTER - datetime.timedelta(minutes=5)
+    Message.objects.update(state=MessageState.DEFERRED, stalled_since=since, due_at=NOW + LATE_AFTER)
+    when = date_format(timezone.localtime(since), "j F à H:i")
+    shown = collapse(page(viewer))
+    assert f"1 e-mail de votre bureau attend de partir depuis le {when}. Rien n’est perdu&nbsp;: il partira" in shown
+    # Planned for later, or put off by the recipient's server.
+    Message.objects.update(stalled_since=None)
+    assert "de partir depuis" not in page(viewer)
 
 
 @pytest.mark.slow
