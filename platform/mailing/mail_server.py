@@ -24,6 +24,7 @@ from django.core.mail import mailers
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
+from django.db.models import QuerySet
 
 from bounces.models import MailServerOutage
 from mailing import smtp_replies
@@ -79,7 +80,12 @@ class ServerWatch:
 
 def find_outage(at: datetime.datetime) -> MailServerOutage | None:
     """Return that the server takes nothing, with the first attempt in vain; None where it does, or nobody knows."""
-    return MailServerOutage.objects.filter(failed_at__gte=at - _FORGOTTEN_AFTER).first()
+    return list_outages(at).first()
+
+
+def list_outages(at: datetime.datetime) -> QuerySet[MailServerOutage]:
+    """Return what `find_outage` returns the first of, for a query that reads more."""
+    return MailServerOutage.objects.filter(failed_at__gte=at - _FORGOTTEN_AFTER)
 
 
 def is_lasting(outage: MailServerOutage, at: datetime.datetime) -> bool:

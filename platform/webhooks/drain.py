@@ -28,7 +28,7 @@ from core.sealing import UnsealError
 from installation.hold import refuse_while_held
 from jobs.periodic_tasks import shutdown_requested
 from jobs.tasks import defer_once, round_up_to_second
-from webhooks import endpoints, http_client, leases
+from webhooks import endpoints, leases, url_policy
 from webhooks.http_client import MAX_CONCURRENT_REQUESTS, WebhookRequest, WebhookSender
 from webhooks.leases import AttemptResult
 from webhooks.models import Delivery, WebhookEndpoint
@@ -128,7 +128,7 @@ class _OfficeDrain:
     def _send(
         self, endpoint: WebhookEndpoint, claimed: Sequence[Delivery], at: datetime.datetime
     ) -> Future[list[AttemptResult]]:
-        if not http_client.is_scheme_allowed(endpoint.url):
+        if not url_policy.is_scheme_allowed(endpoint.url):
             return _fail(claimed, leases.HTTP_NOT_ALLOWED)
         try:
             secrets = endpoints.get_secrets(endpoint, at)

@@ -173,7 +173,7 @@ def test_the_timeline_of_a_school_is_in_order(pool, viewer, django_assert_num_qu
     assert unseal_key(allocation.key) not in shown
     assert AuditEntry.objects.filter(school_id=school.uai).count() == 3
     # One of them names who may send the key to the new contact.
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(17):
         page(viewer, f"/ecoles/{school.uai}/")
 
 
