@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 
 from django.core import signing
 from django.db.models import Prefetch
-from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -36,7 +35,7 @@ from licensing.entitlements.wording import describe_start, format_long_date
 from licensing.pools.models import ALLOCATION_TOPIC, REVEALED_ACTION, Allocation, MessageKind, Pool
 from licensing.pools.wording import describe_hold
 from mailing.email_templates import render_email_template
-from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, OnHold, RenderedEmail
+from mailing.kinds import PRODUCT_SENTENCE, NoLongerDue, OnHold, RenderedEmail, fill_template
 from mailing.models import Message
 from mailing.operations import NewMessage
 from schools.calendar import WritingCalendar, find_place
@@ -225,9 +224,14 @@ class AllocationEmailRenderer:
     def frame(self, email: KeyEmail, allocation: Allocation, stop_url: str = "") -> RenderedEmail:
         """Render the parts of an e-mail. `stop_url`: by which the school stops such e-mails; empty in previews."""
         giver = get_giver(allocation)
-        context = {
+        texts = {
             "subject": email.subject,
-            "email": email,
+            "introduction": email.introduction,
+            "key": email.key,
+            "button": email.button,
+            "address": email.address,
+            "steps": email.steps,
+            "notes": email.notes,
             "giver": giver,
             "logo": self._get_logo(allocation),
             "contact": describe_contact(self.contact, giver),
@@ -238,8 +242,8 @@ class AllocationEmailRenderer:
         }
         return RenderedEmail(
             subject=email.subject,
-            text=render_to_string("pools/emails/email.txt", context).strip() + "\n",
-            html=render_to_string("pools/emails/email.html", context),
+            text=fill_template("pools/emails/email.txt", texts).strip() + "\n",
+            html=fill_template("pools/emails/email.html", texts),
             from_name=self.settings.sender_name or giver,
             reply_to=self.contact.email,
             unsubscribe_url=stop_url,

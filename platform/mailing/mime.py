@@ -200,18 +200,25 @@ def _build_unsubscribe_headers(url: str) -> dict[str, str]:
     return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
+@functools.lru_cache
+def _build_sender(name: str, default: str) -> str:
+    """Return the sender by a name, else the default's: a batch has few, and each takes a tenth of composing."""
+    default_name, address = parseaddr(default)
+    return str(Address(clean_header_name(name) or default_name, addr_spec=address))
+
+
 def compose(message: Message, rendered: RenderedEmail, *, at: datetime.datetime) -> MimeEmail:
     """Return the e-mail to send. Invalid content raises `ValueError` only when it is serialised."""
-    default_name, sender_address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    message_id = build_message_id(message)
     schema = connection.schema_name.replace("_", "-")
     outgoing_email = MimeEmail(
         subject=curl_apostrophes(" ".join(rendered.subject.split())),
         body=curl_apostrophes(rendered.text),
-        from_email=str(Address(clean_header_name(rendered.from_name) or default_name, addr_spec=sender_address)),
+        from_email=_build_sender(rendered.from_name, settings.DEFAULT_FROM_EMAIL),
         to=[message.recipient],
         reply_to=[rendered.reply_to] if rendered.reply_to else None,
         headers={
-            "Message-ID": build_message_id(message),
+            "Message-ID": message_id,
             "Date": format_datetime(timezone.localtime(at)),
             # Suppresses automatic replies.
             "Auto-Submitted": "auto-generated",
@@ -224,7 +231,7 @@ def compose(message: Message, rendered: RenderedEmail, *, at: datetime.datetime)
     if rendered.html:
         outgoing_email.attach_alternative(curl_apostrophes_in_html(rendered.html), "text/html")
     # For a provider's interface (django-anymail), which may give a Message-ID of its own; SMTP knows nothing of it.
-    outgoing_email.metadata = {"message": build_message_id(message)}
+    outgoing_email.metadata = {"message": message_id}
     for one in rendered.attachments:
         outgoing_email.attach(one.filename, one.content, one.content_type)
     return outgoing_email
