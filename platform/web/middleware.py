@@ -56,6 +56,7 @@ NO_ROUTE = "none"
 
 
 HEADER = "X-Request-ID"
+_GIVEN_IN = "HTTP_X_REQUEST_ID"
 #: What a proxy in front may have given: nothing that a line of a log, or a search in it, would take for something else.
 _GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}")
 
@@ -72,7 +73,7 @@ class RequestRecordMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Process the request, and set the header of its response."""
         started = time.perf_counter()
-        given = request.headers.get(HEADER, "")
+        given = request.META.get(_GIVEN_IN, "")  # not `headers`, which reads them all
         number = given if _GIVEN.fullmatch(given) else uuid.uuid4().hex
         # Until the response is closed: Django logs refusals and faults outside of the middleware.
         begin_log_context(request=number)

@@ -34,9 +34,10 @@ class HoldMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Process the request, unless it would write into a restored copy: that is a 503."""
-        cause = find_hold()
+        reads_only = request.method in SAFE_METHODS
+        cause = find_hold(reads_only=reads_only)
         request.hold = cause  # type: ignore[attr-defined]
-        if cause is not None and request.method not in SAFE_METHODS and not _is_allowed(request):
+        if cause is not None and not reads_only and not _is_allowed(request):
             return _refuse(request)
         return self.get_response(request)
 

@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.database import from_url
+from config.database import _mend_handles, from_url
 
 
 def test_an_address_with_escaped_characters_and_options():
@@ -34,3 +34,12 @@ def test_another_kind_of_address_is_refused_without_its_password(url):
         from_url(url)
     assert "secret" not in str(refusal.value)
     assert refusal.value.__cause__ is None
+
+
+@pytest.mark.parametrize(("left", "kept"), [("", "[]"), ("[12", "[]"), ("[12]", "[12]"), (None, None)])
+def test_a_list_that_a_kill_left_half_written_is_empty(left, kept, tmp_path):
+    handles = tmp_path / ".handle_pids.json"
+    if left is not None:
+        handles.write_text(left, encoding="utf-8")
+    _mend_handles(tmp_path)
+    assert (handles.read_text(encoding="utf-8") if handles.exists() else None) == kept

@@ -1,6 +1,10 @@
 """`deploy/`: what an operator copies is what docs/deploy.md says, and what systemd, nginx and Caddy accept."""
 
+import contextlib
+import http.client
 import re
+import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +14,7 @@ from cryptography import x509
 from django.conf import settings
 
 from bench import proxy
-from bench.proxy import find_program, write_nginx_configuration
+from bench.proxy import find_program, running_nginx, write_nginx_configuration
 from bench.registry import Unmeasurable
 from sites.demo.processes import find_free_port
 from tests.certificates import write_certificate
@@ -121,6 +125,33 @@ def test_nginx_accepts_its_configuration(certificate, tmp_path):
     started, _ = write_nginx_configuration(certificate, tmp_path, web_port=find_free_port())
     code, answer = run(find_program("nginx"), "-t", "-q", "-c", str(started))
     assert (code, [line for line in answer.splitlines() if "[emerg]" in line or "[warn]" in line]) == (0, [])
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.skipif(find_program("nginx") is None, reason="nginx is not installed")
+def test_nginx_says_in_french_that_nobody_answers(method, certificate, tmp_path):
+    with running_nginx(certificate, tmp_path, web_port=find_free_port()) as port:
+        context = ssl._create_unverified_context()  # noqa: S323, SLF001 - a certificate of the test
+        with socket.create_connection(("127.0.0.1", port)) as plain:
+            # By its name, as nginx chooses the site by it.
+            connection = http.client.HTTPConnection("nimes.peps.example")
+            connection.sock = context.wrap_socket(plain, server_hostname="nimes.peps.example")
+            with contextlib.closing(connection):
+                connection.request(method, "/activer/", b"cle=PEPS" if method == "POST" else None)
+                response = connection.getresponse()
+                content = response.read().decode()
+    headers = ("Content-Type", "Cache-Control", "Retry-After")
+    assert (response.status, *map(response.getheader, headers)) == (502, "text/html; charset=utf-8", "no-store", "10")
+    assert content == (ROOT / "deploy/proxy/panne.html").read_text(encoding="utf-8")
+
+
+def test_both_proxies_show_the_page_that_is_shipped():
+    for path in ("deploy/nginx/peps.conf", "deploy/caddy/Caddyfile"):
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert "/opt/peps/deploy/proxy" in text
+        assert "502" in text
+        assert "504" in text
+        assert "/panne.html" in text
 
 
 def test_nginx_speaks_tls_1_2_and_1_3_with_authenticated_ciphers_and_forward_secrecy():

@@ -72,6 +72,16 @@ def test_an_answer_is_kept_for_some_seconds_and_belongs_to_its_connection(db, mo
     assert find_hold() is HoldCause.TIMELINE
 
 
+def test_who_only_reads_does_not_ask_whether_the_connection_lives(db, monkeypatch):
+    find_hold()
+    asked = []
+    monkeypatch.setattr(connection, "close_if_health_check_failed", lambda: asked.append(True))
+    assert find_hold(reads_only=True) is None
+    assert asked == []
+    assert find_hold() is None
+    assert asked == [True]
+
+
 def test_it_is_no_query_of_a_page(db, django_assert_num_queries):
     with django_assert_num_queries(0):
         find_hold()

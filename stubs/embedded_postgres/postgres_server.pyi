@@ -1,0 +1,4 @@
+from contextlib import AbstractContextManager
+
+class PostgresServer:
+    _lock: AbstractContextManager[object]
