@@ -35,7 +35,7 @@ from licensing.pools.checks import Demand
 from mailing import smtp_replies
 from mailing.mime import build_message_id
 from mailing.models import Message, MessageState
-from sites.back_office.work_items import list_work_items
+from sites.back_office.work_items import read_work
 from sites.demo.year.world import YearClock, run_jobs, simulated_time
 from sites.health.figures import DatabaseFigures
 from sites.health.middleware import answer_on_time
@@ -285,7 +285,7 @@ def _is_page_alarmed(at: datetime.datetime) -> bool:
     # Its links are the portal's.
     set_urlconf(settings.PUBLIC_SCHEMA_URLCONF)
     try:
-        return any(item.urgent and item.sentence.startswith("Aucun e-mail ne part") for item in list_work_items(at))
+        return any(item.urgent and item.sentence.startswith("Aucun e-mail ne part") for item in read_work(at).items)
     finally:
         set_urlconf(None)
 

@@ -27,6 +27,8 @@ WRITTEN_TABLES = (
     "pools_allocation",
     "collectivities_auditentry",
     "mailing_message",
+    # Of the API alone, whose programs read events.
+    "webhooks_webhookevent",
 )
 
 

@@ -61,7 +61,7 @@ def list_shown_entries(at: datetime.datetime) -> QuerySet[AuditEntry]:
 def get_contact_emails(uais: Collection[str]) -> dict[str, str]:
     """Return by UAI the contact e-mail addresses in the portfolio, for those of the schools that have one."""
     return dict(
-        PortfolioSchool.objects.filter(school_id__in=uais)
+        PortfolioSchool.objects.filter(school_id__in_array=uais)
         .exclude(contact_email="")
         .values_list("school_id", "contact_email")
     )

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from core.calendar import date_in_paris, start_of_day
@@ -117,18 +118,28 @@ def sign_day(*, at: datetime.datetime) -> None:
     Checkpoint.objects.filter(day=day).update(failure=failure)
 
 
-def describe_fault(*, at: datetime.datetime) -> str:
-    """Return a French sentence for the operator where the latest checkpoint did not leave, or an empty text."""
-    latest = Checkpoint.objects.defer("content").order_by("-day").first()
+def list_latest() -> QuerySet[Checkpoint]:
+    """Return the checkpoints, the latest first, for `describe_fault`."""
+    lost = Message.objects.filter(
+        kind=EMAIL_KIND, created_at__gte=OuterRef("signed_at"), state__in=(*LOST, MessageState.HELD)
+    )
+    return Checkpoint.objects.defer("content").annotate(is_lost=Exists(lost)).order_by("-day")
+
+
+def describe_fault(latest: Checkpoint | None, *, at: datetime.datetime) -> str:
+    """Return a French sentence for the operator where the latest checkpoint did not leave, or an empty text.
+
+    `latest`: the first of `list_latest`.
+    """
     if latest is None or latest.failure:
         return latest.failure if latest else ""
     if at - latest.signed_at > MAX_SILENCE:
         return f"Les sceaux ne sont plus relevés depuis le {long_date(latest.day)}"
-    if Message.objects.filter(
-        kind=EMAIL_KIND, created_at__gte=latest.signed_at, state__in=(*LOST, MessageState.HELD)
-    ).exists():
-        return f"Le relevé des sceaux du {long_date(latest.day)} n'est pas arrivé par e-mail"
-    return ""
+    return (
+        f"Le relevé des sceaux du {long_date(latest.day)} n'est pas arrivé par e-mail"
+        if vars(latest)["is_lost"]
+        else ""
+    )
 
 
 def read_signed(text: str) -> SignedCheckpoint:

@@ -6,14 +6,16 @@ A gap between two valid tiers still makes an invalid list: a school of that size
 import datetime
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from core import formatting
 from core.exceptions import Refusal
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
-from licensing.catalogue.operations import get_school_year
-from licensing.catalogue.pricing import MAX_CLASSES, find_dearer_tiers, get_year_on_sale
+from licensing.catalogue.operations import get_last_day, get_school_year
+from licensing.catalogue.pricing import MAX_CLASSES, find_dearer_tiers, select_on_sale
 
 #: How long before the end of a school year the next one's prices are reported missing.
 _NEXT_YEAR_NOTICE = datetime.timedelta(days=120)
@@ -127,21 +129,41 @@ def copy_to_next_year(*, school_year_id: int) -> SchoolYear:
     return after
 
 
-def list_missing_prices(day: datetime.date) -> list[tuple[SchoolYear, str]]:
-    """Return what the operator has to add, as (school year to edit, French sentence)."""
+class MissingPrices(NamedTuple):
+    """Prices that the operator has to add: of which year, why in French, and whether somebody cannot buy meanwhile."""
+
+    year: SchoolYear
+    sentence: str
+    is_urgent: bool
+
+
+def list_missing_prices(day: datetime.date) -> list[MissingPrices]:
+    """Return what the operator has to add. One query, once the school year is there."""
+    years = list(
+        SchoolYear.objects.filter(ends_on__gte=day)
+        .annotate(
+            has_tiers=Exists(SchoolTier.objects.filter(school_year=OuterRef("pk"))),
+            has_bands=Exists(PriceBand.objects.filter(school_year=OuterRef("pk"))),
+        )
+        .order_by("ends_on")
+    )
+    current = next((year for year in years if year.ends_on == get_last_day(day)), None) or get_school_year(day)
+    on_sale = next(iter(select_on_sale(years, day)), None)
     missing = []
-    current = get_school_year(day)
-    on_sale = get_year_on_sale(day)
     if on_sale is None:
         missing.append((current, f"Rien n'est en vente : fixez les tarifs de {current} et la date de leur vente."))
     else:
-        if not on_sale.tiers.exists():
+        if not vars(on_sale)["has_tiers"]:
             missing.append((on_sale, f"Les écoles ne peuvent rien acheter : {on_sale} n'a aucun palier."))
-        if not on_sale.bands.exists():
+        if not vars(on_sale)["has_bands"]:
             missing.append((on_sale, f"Les collectivités ne peuvent rien acheter : {on_sale} n'a aucun tarif."))
-    after = SchoolYear.objects.filter(ends_on__gt=current.ends_on).order_by("ends_on").first()
+    after = next((year for year in years if year.ends_on > current.ends_on), None)
     if current.ends_on - day < _NEXT_YEAR_NOTICE and (after is None or after.sold_from is None):
         missing.append(
             (current, f"L'année qui suit {current} n'a pas encore de date de vente : reconduisez les tarifs.")
         )
-    return [(year, formatting.add_nonbreaking_spaces(sentence)) for year, sentence in missing]
+    # Missing prices of the year on sale are urgent, next year's are not.
+    return [
+        MissingPrices(year, formatting.add_nonbreaking_spaces(sentence), on_sale is None or year == on_sale)
+        for year, sentence in missing
+    ]

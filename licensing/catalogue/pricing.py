@@ -56,7 +56,13 @@ def list_years_on_sale(day: datetime.date) -> list[SchoolYear]:
 
     The latest whose sale has begun, unless its last day of sale has passed, and each earlier one whose has not.
     """
-    begun = SchoolYear.objects.filter(sold_from__lte=day, ends_on__gte=day).order_by("-ends_on")
+    return select_on_sale(SchoolYear.objects.filter(sold_from__lte=day, ends_on__gte=day), day)
+
+
+def select_on_sale(years: Iterable[SchoolYear], day: datetime.date) -> list[SchoolYear]:
+    """Return those of the school years that `list_years_on_sale` returns. No query of its own."""
+    begun = [year for year in years if year.sold_from is not None and year.sold_from <= day <= year.ends_on]
+    begun.sort(key=lambda year: year.ends_on, reverse=True)
     return [
         year for rank, year in enumerate(begun) if (rank == 0 if year.sold_until is None else day <= year.sold_until)
     ]

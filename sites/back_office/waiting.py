@@ -2,11 +2,13 @@
 
 import datetime
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Count, F, Sum
+from django.db.models import Case, Count, F, Model, OuterRef, QuerySet, Subquery, Sum, TextField, Value, When
+from django.db.models.functions import Cast, JSONObject
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,11 +20,12 @@ from core.formatting import euros, pluralize, short_date
 from licensing.books.bank.models import LineState, StatementLine
 from licensing.books.billing import invoicing
 from licensing.books.billing.models import Invoice, InvoiceKind
+from licensing.books.billing.queries import sum_received
 from licensing.orders.models import ZERO, Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.payments.models import Payment
 from mailing.models import LOST, Message
 from sites.back_office import work_items
-from tenants.cross_schema import SchemaRow, query_all
+from tenants.cross_schema import query_all
 from tenants.models import Collectivity, OfficeConcern, OfficeRequest
 
 
@@ -65,6 +68,16 @@ class WaitingPart:
     total: Decimal | None = None
 
 
+def _read_oldest[M: Model](rows: QuerySet[M], limit: int, *, worth: str = "pk") -> tuple[list[M], int, Decimal]:
+    """Return the first rows, how many there are of all, and the sum of `worth` of all. One statement for the three."""
+    figures = JSONObject(count=Count("pk"), worth=Cast(Sum(worth), TextField()))
+    # Asked once, whatever the number of rows: it names none of them.
+    of_all = rows.order_by().values(nothing=Value(1)).annotate(figures=figures).values("figures")
+    oldest = list(rows.annotate(of_all=Subquery(of_all))[:limit])
+    found: dict[str, Any] = vars(oldest[0])["of_all"] if oldest else {"count": 0, "worth": ZERO}
+    return oldest, found["count"], Decimal(found["worth"])
+
+
 @dataclass(frozen=True, kw_only=True)
 class WaitingList:
     """Several kinds of things to do in the same sitting. `items`: the oldest, of `count`."""
@@ -99,12 +112,12 @@ def merge_parts(slug: str, title: str, parts: list[WaitingPart], *, limit: int) 
 # Each function returns the oldest `limit` of its kind by a fixed number of queries. Offices are asked where one has a
 # concern (`collectivities.operations.members`), not all of them.
 
-_LOST_MESSAGES_SQL = """
+#: An office's lost e-mails with the first one's moment, and when it was made, where nobody has entered it in time.
+_CONCERNS_SQL = """
 SELECT count(*), min(created_at) FROM {schema}.mailing_message
 WHERE state IN ('failed', 'bounced') AND created_at > %s HAVING count(*) > 0
-"""
-_EMPTY_OFFICES_SQL = """
-SELECT min(created_at) FROM {schema}.collectivities_invitation
+UNION ALL
+SELECT 0, min(created_at) FROM {schema}.collectivities_invitation
 WHERE NOT EXISTS (SELECT FROM {schema}.collectivities_member WHERE left_at IS NULL)
 HAVING min(created_at) < %s
 """
@@ -113,6 +126,7 @@ HAVING min(created_at) < %s
 def list_office_requests(now: datetime.datetime, limit: int) -> WaitingPart:
     """Return the requests for an office."""
     pending = OfficeRequest.objects.filter(state=OfficeRequest.State.PENDING)
+    oldest, count, _ = _read_oldest(pending.order_by("created_at", "pk"), limit)
     items = [
         WaitingItem(
             label="Bureau demandé",
@@ -122,14 +136,15 @@ def list_office_requests(now: datetime.datetime, limit: int) -> WaitingPart:
             since=request.created_at,
             now=now,
         )
-        for request in pending.order_by("created_at", "pk")[:limit]
+        for request in oldest
     ]
-    return WaitingPart(pending.count(), items)
+    return WaitingPart(count, items)
 
 
 def list_lost_messages(now: datetime.datetime, limit: int) -> WaitingPart:
     """Return the portal's e-mails of the last fourteen days that did not arrive."""
     lost = Message.objects.filter(state__in=LOST, created_at__gt=now - FAILURE_WINDOW)
+    oldest, count, _ = _read_oldest(lost.order_by("created_at", "pk"), limit)
     items = [
         WaitingItem(
             label="E-mail non remis",
@@ -139,40 +154,33 @@ def list_lost_messages(now: datetime.datetime, limit: int) -> WaitingPart:
             since=message.created_at,
             now=now,
         )
-        for message in lost.order_by("created_at", "pk")[:limit]
+        for message in oldest
     ]
-    return WaitingPart(lost.count(), items)
+    return WaitingPart(count, items)
 
 
-def list_offices_with_lost_messages(now: datetime.datetime, limit: int) -> WaitingPart:
-    """Return the offices whose e-mails of the last fourteen days did not all arrive."""
-    rows = _query_concerned(OfficeConcern.Kind.LOST_MESSAGES, _LOST_MESSAGES_SQL, now - FAILURE_WINDOW)
-    items = [
-        _describe_office(row, "E-mails non remis", pluralize(row.values[0], "e-mail"), row.values[1], now)
-        for row in rows
-    ]
-    return WaitingPart(len(items), items[:limit])
+def list_concerned_offices(now: datetime.datetime, limit: int) -> WaitingPart:
+    """Return the offices where e-mails of the last fourteen days were lost, or that nobody entered in a week.
 
-
-def list_empty_offices(now: datetime.datetime, limit: int) -> WaitingPart:
-    """Return the offices that nobody has entered a week after the invitation."""
-    rows = _query_concerned(OfficeConcern.Kind.EMPTY, _EMPTY_OFFICES_SQL, now - INVITATION_GRACE)
-    detail = "personne n'est encore entré dans le bureau"
-    items = [_describe_office(row, "Bureau vide", detail, row.values[0], now) for row in rows]
-    return WaitingPart(len(items), items[:limit])
-
-
-def _query_concerned(kind: OfficeConcern.Kind, query: str, since: datetime.datetime) -> Iterator[SchemaRow]:
-    """Yield what the offices say that were found to have such a concern; it may be over since."""
-    concerned = OfficeConcern.objects.filter(kind=kind).values("collectivity")
-    return query_all(query, [since], among=Collectivity.objects.filter(pk__in=concerned))
+    Only where one was found to have such a concern; it may be over since.
+    """
+    among = Collectivity.objects.filter(pk__in=OfficeConcern.objects.values("collectivity"))
+    rows = query_all(_CONCERNS_SQL, [now - FAILURE_WINDOW, now - INVITATION_GRACE], among=among)
+    items = [_describe_office(now, row.collectivity, *row.values) for row in rows]
+    return WaitingPart(len(items), sorted(items, key=operator.attrgetter("since_day"))[:limit])
 
 
 def _describe_office(
-    row: SchemaRow, label: str, detail: str, since: datetime.datetime, now: datetime.datetime
+    now: datetime.datetime, collectivity: Collectivity, lost_messages: int, since: datetime.datetime
 ) -> WaitingItem:
-    url = reverse("admin:client_collectivity", args=[row.collectivity.pk])
-    return WaitingItem(label=label, client=str(row.collectivity), detail=detail, url=url, since=since, now=now)
+    return WaitingItem(
+        label="E-mails non remis" if lost_messages else "Bureau vide",
+        client=str(collectivity),
+        detail=pluralize(lost_messages, "e-mail") if lost_messages else "personne n'est encore entré dans le bureau",
+        url=reverse("admin:client_collectivity", args=[collectivity.pk]),
+        since=since,
+        now=now,
+    )
 
 
 # Sales that wait for the operator: signed orders to check, invoices and bank lines to settle, invoices to deposit.
@@ -197,8 +205,8 @@ def list_signed_orders(now: datetime.datetime, limit: int) -> WaitingPart:
     """Return the signed purchase orders to check."""
     # Orders of unknown buyers are checked first, whether their purchase order is there or not.
     scans = PurchaseOrderScan.objects.filter(state=ScanState.WAITING).exclude(order__state=OrderState.IN_REVIEW)
-    summed = scans.aggregate(count=Count("pk"), total=Sum("order__total_ttc"))
-    oldest = scans.select_related("order__collectivity", "order__school").defer("content")
+    scans = scans.select_related("order__collectivity", "order__school").defer("content").order_by("received_at", "pk")
+    oldest, count, total = _read_oldest(scans, limit, worth="order__total_ttc")
     items = [
         WaitingItem(
             label="Bon de commande signé",
@@ -209,15 +217,15 @@ def list_signed_orders(now: datetime.datetime, limit: int) -> WaitingPart:
             now=now,
             amount=scan.order.total_ttc,
         )
-        for scan in oldest.order_by("received_at", "pk")[:limit]
+        for scan in oldest
     ]
-    return WaitingPart(summed["count"], items, summed["total"] or ZERO)
+    return WaitingPart(count, items, total)
 
 
 def list_reviews(now: datetime.datetime, limit: int) -> WaitingPart:
     """Return the orders of unknown buyers, whose rights the operator opens or not."""
-    orders = Order.objects.filter(state=OrderState.IN_REVIEW)
-    summed = orders.aggregate(count=Count("pk"), total=Sum("total_ttc"))
+    orders = Order.objects.filter(state=OrderState.IN_REVIEW).order_by("placed_at", "pk")
+    oldest, count, total = _read_oldest(orders, limit, worth="total_ttc")
     items = [
         WaitingItem(
             label="Acheteur hors annuaire",
@@ -228,36 +236,44 @@ def list_reviews(now: datetime.datetime, limit: int) -> WaitingPart:
             now=now,
             amount=order.total_ttc,
         )
-        for order in orders.order_by("placed_at", "pk")[:limit]
+        for order in oldest
     ]
-    return WaitingPart(summed["count"], items, summed["total"] or ZERO)
+    return WaitingPart(count, items, total)
 
 
 def list_unpaid(now: datetime.datetime, limit: int) -> WaitingPart:
     """Return the invoices to be paid, with what is left to pay of each."""
-    orders = Order.objects.filter(state=OrderState.CONFIRMED)
-    summed = orders.aggregate(count=Count("pk"), total=Sum(F("total_ttc") - F("credited")))
-    received = Payment.objects.filter(order__state=OrderState.CONFIRMED).aggregate(total=Sum("amount"))["total"]
-    total = (summed["total"] or ZERO) - (received or ZERO)
-    oldest = list(orders.select_related("collectivity", "school").order_by("confirmed_at", "pk")[:limit])
-    invoices = {
-        invoice.order_id: invoice
-        for invoice in Invoice.objects.current().filter(order__in=oldest).only("order", "number", "due_on")
-    }
-    paid = _sum_payments([order.pk for order in oldest])
-    items = [_describe_unpaid(order, invoices.get(order.pk), paid.get(order.pk, ZERO), now) for order in oldest]
-    return WaitingPart(summed["count"], items, total)
+    invoice = Invoice.objects.current().filter(order=OuterRef("pk"))
+    # Of all by one sum: a subquery per order takes a second on tens of thousands of orders.
+    received = Payment.objects.filter(order__state=OrderState.CONFIRMED).order_by().values(nothing=Value(1))
+    orders = (
+        Order.objects.filter(state=OrderState.CONFIRMED)
+        .select_related("collectivity", "school")
+        .annotate(
+            asked=F("total_ttc") - F("credited"),
+            received_of_all=Subquery(received.annotate(total=Sum("amount")).values("total")),
+            received=sum_received(),
+            invoice_number=Subquery(invoice.values("number")),
+            due_on=Subquery(invoice.values("due_on")),
+        )
+    )
+    oldest, count, asked = _read_oldest(orders.order_by("confirmed_at", "pk"), limit, worth="asked")
+    total = asked - (vars(oldest[0])["received_of_all"] or ZERO) if oldest else ZERO
+    return WaitingPart(count, [_describe_unpaid(order, now) for order in oldest], total)
 
 
-def _describe_unpaid(order: Order, invoice: Invoice | None, paid: Decimal, now: datetime.datetime) -> WaitingItem:
+def _describe_unpaid(order: Order, now: datetime.datetime) -> WaitingItem:
+    """Describe an order of `list_unpaid`, which has what was received of it, and number and date of its invoice."""
+    found = vars(order)
+    paid, due_on = found["received"], found["due_on"]
     parts = [f"{euros(paid)} déjà reçus"] if paid else []
-    late = (date_in_paris(now) - invoice.due_on).days if invoice else 0
-    if invoice:
-        parts.append(f"échéance le {short_date(invoice.due_on)}")
+    late = (date_in_paris(now) - due_on).days if due_on else 0
+    if due_on:
+        parts.append(f"échéance le {short_date(due_on)}")
     if late > 0:
         parts.append(f"en retard de {pluralize(late, 'jour')}")
     return WaitingItem(
-        label=f"Facture {invoice}" if invoice else str(order),
+        label=f"Facture {found['invoice_number']}" if due_on else str(order),
         client=get_client(order),
         detail=" ; ".join([f"payeur : {order.bill_name}", *parts]),
         url=order_url(TO_COLLECT, order.pk),
@@ -268,14 +284,10 @@ def _describe_unpaid(order: Order, invoice: Invoice | None, paid: Decimal, now: 
     )
 
 
-def _sum_payments(order_ids: list[int]) -> dict[int, Decimal]:
-    sums = Payment.objects.filter(order__in=order_ids).order_by().values("order").annotate(received=Sum("amount"))
-    return dict(sums.values_list("order", "received"))
-
-
 def list_bank_lines(now: datetime.datetime, limit: int) -> WaitingPart:
     """Return the lines of bank statements to match with orders. They add nothing to what is owed."""
-    lines = StatementLine.objects.filter(state=LineState.WAITING)
+    lines = StatementLine.objects.filter(state=LineState.WAITING).order_by("booked_on", "pk")
+    oldest, count, _ = _read_oldest(lines, limit)
     items = [
         WaitingItem(
             label="Ligne de relevé bancaire",
@@ -286,17 +298,16 @@ def list_bank_lines(now: datetime.datetime, limit: int) -> WaitingPart:
             now=now,
             amount=line.amount - line.booked_amount - line.set_aside_amount,
         )
-        for line in lines.order_by("booked_on", "pk")[:limit]
+        for line in oldest
     ]
-    return WaitingPart(lines.count(), items)
+    return WaitingPart(count, items)
 
 
 def list_deposits(now: datetime.datetime, limit: int) -> WaitingPart:
     """Return the invoices and credit notes to deposit at Chorus Pro or at an approved platform."""
-    # One scan of the invoices for their number, their sum and the oldest of them.
-    waiting = list(invoicing.list_undeposited().values_list("pk", "kind", "total_ttc"))
-    total = sum((_sign(kind, amount) for _, kind, amount in waiting), ZERO)
-    oldest = Invoice.objects.filter(pk__in=[pk for pk, _, _ in waiting[:limit]]).select_related("order").defer("xml")
+    signed = Case(When(kind=InvoiceKind.INVOICE, then="total_ttc"), default=-F("total_ttc"))
+    waiting = invoicing.list_undeposited().select_related("order").defer("xml").annotate(signed_total=signed)
+    oldest, count, total = _read_oldest(waiting, limit, worth="signed_total")
     items = [
         WaitingItem(
             label=f"{invoice.get_kind_display()} {invoice}",
@@ -305,11 +316,11 @@ def list_deposits(now: datetime.datetime, limit: int) -> WaitingPart:
             url=reverse("admin:billing_invoice_change", args=[invoice.pk]),
             since=invoice.issued_on,
             now=now,
-            amount=_sign(invoice.kind, invoice.total_ttc),
+            amount=vars(invoice)["signed_total"],
         )
-        for invoice in oldest.order_by("year", "sequence")
+        for invoice in oldest
     ]
-    return WaitingPart(len(waiting), items, total)
+    return WaitingPart(count, items, total)
 
 
 def _describe_deposit(invoice: Invoice) -> list[str]:
@@ -317,10 +328,6 @@ def _describe_deposit(invoice: Invoice) -> list[str]:
     route = [f"à déposer : {invoice.route.label}"] if invoice.route else []
     is_paid = invoice.kind == InvoiceKind.INVOICE and invoice.order.state == OrderState.PAID
     return [*route, *(["déjà réglée"] if is_paid else [])]
-
-
-def _sign(kind: str, amount: Decimal) -> Decimal:
-    return amount if kind == InvoiceKind.INVOICE else -amount
 
 
 #: Of each list, by its slug: title, and what makes it.
@@ -333,8 +340,7 @@ LISTS: dict[str, tuple[str, tuple[Callable[[datetime.datetime, int], WaitingPart
         (
             list_office_requests,
             list_lost_messages,
-            list_offices_with_lost_messages,
-            list_empty_offices,
+            list_concerned_offices,
         ),
     ),
 }
@@ -354,16 +360,16 @@ def show_queue(request: HttpRequest) -> HttpResponse:
     """Show the four lists, the oldest items of each, and whatever else is to do."""
     now = timezone.now()
     lists = [build_list(slug, now, limit=_FEW) for slug in LISTS]
-    tasks = work_items.list_work_items(now)
+    work = work_items.read_work(now)
     first = next((one for one in lists if one.items), None)
     context = {
         "lists": lists,
         "next": first.items[0] if first else None,
         # « à vérifier »: the oldest of the first list that has something, not of all four.
         "next_title": first.title.lower() if first else "",
-        "urgent": [task for task in tasks if task.urgent],
-        "others": [task for task in tasks if not task.urgent],
-        "synchronised": work_items.get_last_synchronisation(),
+        "urgent": [task for task in work.items if task.urgent],
+        "others": [task for task in work.items if not task.urgent],
+        "synchronised": work.synchronised_at,
     }
     return render(request, "back_office/queue.html", context)
 

@@ -1,18 +1,20 @@
 """Work items of the operator beside the lists of what waits; and the orders that need the operator, for the lists."""
 
 import datetime
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.expressions import CombinedExpression
 from django.urls import reverse
 from payments import PaymentStatus
 
-from bounces.models import BounceMailbox, FailedSending, UnreadMail
+from bounces.models import BounceMailbox, FailedSending, MailServerOutage, UnreadMail
 from core.calendar import date_in_paris
+from core.connections import connection
 from core.formatting import join_words, number, pluralize
 from installation.hold import find_hold
 from jobs.housekeeping import LATE_AFTER, WorkStatus, list_due_tasks, read_work_status
@@ -22,15 +24,15 @@ from licensing.books.billing.models import Invoice
 from licensing.books.billing.queries import sum_received
 from licensing.books.billing.transmission import operations
 from licensing.books.e_reporting.queries import RECENT, list_statements
-from licensing.catalogue.models import Seller
-from licensing.catalogue.operations import get_licence_product, get_product_summary
+from licensing.catalogue.models import Product, Seller
+from licensing.catalogue.operations import LICENCE_CODE, get_licence_product
 from licensing.catalogue.price_lists import list_missing_prices
-from licensing.catalogue.pricing import get_year_on_sale
 from licensing.orders.models import ZERO, Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.payments.models import CardPayment, Payment
 from mailing import mail_server
 from schools.directory.models import DirectorySync, HeldDirectoryFile, SyncOutcome
 from tenants import checkpoints
+from tenants.models import Checkpoint
 
 # Work queue of the back office: orders that need the operator, for its home page and the filters of its lists.
 #
@@ -198,7 +200,7 @@ def _count_queue(name: str, queue: OrderQueue) -> CountedWork:
     )
 
 
-#: What is counted, by one statement for all: a new line here is no new query.
+#: What is counted: a new line here is no new query.
 _COUNTED_SALES = (
     *(_count_queue(name, queue) for name, queue in ORDER_QUEUES.items() if name not in _LISTED),
     CountedWork(
@@ -254,42 +256,42 @@ _COUNTED_INTAKE = (
 )
 
 
-def _count_rows(works: Sequence[CountedWork], now: datetime.datetime) -> list[int]:
-    """Return how many rows each has, each row once. One statement, a branch of its union each."""
-    first, *others = (
-        work.rows(now)
-        .order_by()
-        .values(of_work=Value(rank, output_field=IntegerField()))
-        .annotate(counted=Count("pk", distinct=True))
-        .values_list("of_work", "counted")
-        for rank, work in enumerate(works)
-    )
-    # A branch that finds nothing has no group, and so no row.
-    counted = dict(first.union(*others, all=True))
-    return [counted.get(rank, 0) for rank in range(len(works))]
+def _read_first_rows(*querysets: QuerySet[Any, Any]) -> list[Any]:
+    """Return the first row of each queryset, as the queryset would; None where it has none. One statement for all."""
+    firsts = [rows[:1] for rows in querysets]
+    compilers = [rows.query.get_compiler(connection=connection) for rows in firsts]
+    parts = [compiler.as_sql() for compiler in compilers]
+    # Each part has a row at most, and so has the whole one row, of all their columns.
+    joined = "".join(f" LEFT JOIN ({part}) AS part_{place} ON true" for place, (part, _) in enumerate(parts))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM (SELECT) AS always{joined}", [value for _, values in parts for value in values])  # noqa: S608 - of querysets
+        columns = iter(cursor.fetchone())
+    found: list[Any] = []
+    for rows, compiler in zip(firsts, compilers, strict=True):
+        row = tuple(itertools.islice(columns, len(compiler.select)))
+        # The queryset makes of these columns what it would of those that it asked for itself.
+        vars(compiler)["execute_sql"] = lambda *_, row=row, **__: [[row]]
+        vars(rows.query)["get_compiler"] = lambda *_, compiler=compiler, **__: compiler
+        found.append(next(iter(rows)) if any(value is not None for value in row) else None)
+    return found
+
+
+def _count(rows: QuerySet[Any]) -> QuerySet[Any, Any]:
+    """Return how many rows there are, each once: a query of one row."""
+    counted = rows.order_by().values(nothing=Value(1)).annotate(counted=Count("pk", distinct=True))
+    count: QuerySet[Any, int] = counted.values_list("counted", flat=True)
+    return count
 
 
 def _describe_counted(works: Sequence[CountedWork], counts: Iterable[int]) -> Iterator[WorkItem]:
     """Yield the items of those that have any."""
-    for work, count in zip(works, counts, strict=True):
+    for work, count in zip(works, counts, strict=False):
         if count:
             url = f"{reverse(f'admin:{work.page}')}{work.query}"
             yield WorkItem(pluralize(count, work.singular, work.plural), url, urgent=work.urgent)
 
 
-def _sales(now: datetime.datetime, counts: Sequence[int]) -> Iterator[WorkItem]:
-    """Yield the work items of sales. `counts`: of `_COUNTED_SALES`."""
-    day = date_in_paris(now)
-    yield from _seller()
-    yield from _product()
-    yield from _test_mode()
-    yield from _prices(day)
-    yield from _describe_counted(_COUNTED_SALES, counts)
-    yield from _periods(day)
-
-
-def _seller() -> Iterator[WorkItem]:
-    seller = Seller.objects.first()
+def _seller(seller: Seller | None) -> Iterator[WorkItem]:
     if seller is None:
         url = reverse("admin:catalogue_seller_add")
         yield WorkItem("Le vendeur n'est pas décrit : rien ne peut être facturé", url, urgent=True)
@@ -300,9 +302,9 @@ def _seller() -> Iterator[WorkItem]:
         yield WorkItem(f"Mentions légales à compléter : {join_words(missing)}", url, urgent=False)
 
 
-def _product() -> Iterator[WorkItem]:
-    if not get_product_summary():
-        url = reverse("admin:catalogue_product_change", args=[get_licence_product().pk])
+def _product(product: Product | None) -> Iterator[WorkItem]:
+    if product is None or not product.summary:
+        url = reverse("admin:catalogue_product_change", args=[(product or get_licence_product()).pk])
         yield WorkItem("Écrivez ce que les élèves exercent dans Pep's : le site ne le dit pas", url, urgent=False)
 
 
@@ -316,15 +318,14 @@ def _test_mode() -> Iterator[WorkItem]:
 
 
 def _prices(day: datetime.date) -> Iterator[WorkItem]:
-    on_sale = get_year_on_sale(day)
-    for year, sentence in list_missing_prices(day):
-        url = reverse("admin:catalogue_schoolyear_change", args=[year.pk])
-        # Missing prices of the year on sale are urgent, next year's are not.
-        yield WorkItem(sentence.rstrip("."), url, urgent=on_sale is None or year == on_sale)
+    for missing in list_missing_prices(day):
+        url = reverse("admin:catalogue_schoolyear_change", args=[missing.year.pk])
+        yield WorkItem(missing.sentence.rstrip("."), url, urgent=missing.is_urgent)
 
 
-def _periods(day: datetime.date) -> Iterator[WorkItem]:
-    waiting = [one for one in list_statements(day=day, since=day - RECENT) if one.waits]
+def _periods(seller: Seller | None, day: datetime.date) -> Iterator[WorkItem]:
+    statements = list_statements(day=day, since=day - RECENT, seller=seller) if seller else []
+    waiting = [one for one in statements if one.waits]
     if waiting:
         late = sum(one.is_late for one in waiting)
         counted = pluralize(len(waiting), "période", "périodes")
@@ -345,24 +346,76 @@ _QUEUES = {
 #: A mail server that restarts is no work item.
 _MAILBOX_MAX_OUTAGE = datetime.timedelta(hours=1)
 _COUNT_LEFT = UnreadMail.objects.order_by().values(nothing=Value(1)).annotate(count=Count("pk")).values("count")
+#: Runs that left the directory as its source.
+_AS_ITS_SOURCE = Q(outcome=SyncOutcome.APPLIED) | Q(outcome=SyncOutcome.UNCHANGED, reason="")
 
 
-def list_work_items(now: datetime.datetime) -> list[WorkItem]:
-    """Return the work items, urgent ones first, with a fixed number of queries."""
-    counts = _count_rows((*_COUNTED_SALES, *_COUNTED_INTAKE), now)
-    sales, intake = counts[: len(_COUNTED_SALES)], counts[len(_COUNTED_SALES) :]
+class _FirstRows(NamedTuple):
+    """What the work items look at, where it is one row of a table; None where there is none."""
+
+    seller: Seller | None
+    product: Product | None
+    last_run: DirectorySync | None
+    #: The one after which the directory was last as its source.
+    last_synchronisation: DirectorySync | None
+    held_file: HeldDirectoryFile | None
+    outage: MailServerOutage | None
+    mailbox: BounceMailbox | None
+    checkpoint: Checkpoint | None
+    #: How many nobody has seen, and their e-mails.
+    failed_sendings: dict[str, Any]
+
+
+def _list_first_rows(now: datetime.datetime) -> tuple[QuerySet[Any, Any], ...]:
+    """Return what gives `_FirstRows`."""
+    return (
+        Seller.objects.order_by("pk"),
+        Product.objects.filter(code=LICENCE_CODE),
+        DirectorySync.objects.order_by("-pk"),
+        DirectorySync.objects.filter(_AS_ITS_SOURCE).order_by("-at"),
+        HeldDirectoryFile.objects.defer("content").select_related("sync").order_by("pk"),
+        mail_server.list_outages(now),
+        BounceMailbox.objects.annotate(left=Subquery(_COUNT_LEFT)),
+        checkpoints.list_latest(),
+        FailedSending.objects.filter(seen_at=None)
+        .order_by()
+        .values(nothing=Value(1))
+        .annotate(sendings=Count("pk"), all_lost=Sum("lost"), all_handled=Sum("handled")),
+    )
+
+
+class OperatorWork(NamedTuple):
+    """The work items, urgent ones first, and when the directory was last as its source, if ever."""
+
+    items: list[WorkItem]
+    synchronised_at: datetime.datetime | None
+
+
+def read_work(now: datetime.datetime) -> OperatorWork:
+    """Return what the operator has to do, by a fixed number of queries."""
+    counted = (*_COUNTED_SALES, *_COUNTED_INTAKE)
+    rows = _list_first_rows(now)
+    answers = _read_first_rows(*rows, *(_count(work.rows(now)) for work in counted))
+    found, counts = _FirstRows(*answers[: len(rows)]), answers[len(rows) :]
+    day = date_in_paris(now)
+    synchronised_at = found.last_synchronisation.at if found.last_synchronisation else None
     items = [
         *_hold(),
-        *_sales(now, sales),
-        *_directory(now),
-        *_mail_server(now),
-        *_mailbox(now),
-        *_failed_sendings(),
-        *_describe_counted(_COUNTED_INTAKE, intake),
-        *_checkpoints(now),
+        *_seller(found.seller),
+        *_product(found.product),
+        *_test_mode(),
+        *_prices(day),
+        *_describe_counted(_COUNTED_SALES, counts),
+        *_periods(found.seller, day),
+        *_directory(found, synchronised_at, now),
+        *_mail_server(found.outage, now),
+        *_mailbox(found.mailbox, now),
+        *_failed_sendings(found.failed_sendings),
+        *_describe_counted(_COUNTED_INTAKE, counts[len(_COUNTED_SALES) :]),
+        *_checkpoints(found.checkpoint, now),
         *_workers(now),
     ]
-    return sorted(items, key=lambda item: not item.urgent)
+    return OperatorWork(sorted(items, key=lambda item: not item.urgent), synchronised_at)
 
 
 def _hold() -> Iterator[WorkItem]:
@@ -371,36 +424,31 @@ def _hold() -> Iterator[WorkItem]:
         yield WorkItem(words, f"{reverse('admin:jobs_job_changelist')}?etat=todo", urgent=True)
 
 
-def _mail_server(now: datetime.datetime) -> Iterator[WorkItem]:
-    outage = mail_server.find_outage(now)
+def _mail_server(outage: MailServerOutage | None, now: datetime.datetime) -> Iterator[WorkItem]:
     if outage is not None and mail_server.is_lasting(outage, now):
         words = f"Aucun e-mail ne part depuis {_describe_age(now - outage.failing_since)}. {outage.failure}"
         yield WorkItem(words, f"{reverse('admin:jobs_job_changelist')}?etat=todo", urgent=True)
 
 
-def _mailbox(now: datetime.datetime) -> Iterator[WorkItem]:
-    row = BounceMailbox.objects.annotate(left=Subquery(_COUNT_LEFT)).first()
-    if row is None:
+def _mailbox(mailbox: BounceMailbox | None, now: datetime.datetime) -> Iterator[WorkItem]:
+    if mailbox is None:
         return
-    if row.failing_since is not None and now - row.failing_since > _MAILBOX_MAX_OUTAGE:
-        yield WorkItem(row.failure, reverse("admin:bounces_bouncemailbox_changelist"), urgent=True)
-    if row.left:
-        words = f"Boîte des retours : {pluralize(row.left, 'mail attend', 'mails attendent')} une lecture"
+    if mailbox.failing_since is not None and now - mailbox.failing_since > _MAILBOX_MAX_OUTAGE:
+        yield WorkItem(mailbox.failure, reverse("admin:bounces_bouncemailbox_changelist"), urgent=True)
+    if left := vars(mailbox)["left"]:
+        words = f"Boîte des retours : {pluralize(left, 'mail attend', 'mails attendent')} une lecture"
         yield WorkItem(words, reverse("admin:bounces_unreadmail_changelist"), urgent=False)
 
 
-def _failed_sendings() -> Iterator[WorkItem]:
-    counted = FailedSending.objects.filter(seen_at=None).aggregate(
-        sendings=Count("pk"), lost=Sum("lost"), handled=Sum("handled")
-    )
-    if counted["sendings"]:
-        sendings = pluralize(counted["sendings"], "envoi échoue", "envois échouent")
-        words = f"{sendings} : {number(counted['lost'])} des {pluralize(counted['handled'], 'e-mail')} non remis"
+def _failed_sendings(unseen: dict[str, Any]) -> Iterator[WorkItem]:
+    if unseen["sendings"]:
+        sendings = pluralize(unseen["sendings"], "envoi échoue", "envois échouent")
+        words = f"{sendings} : {number(unseen['all_lost'])} des {pluralize(unseen['all_handled'], 'e-mail')} non remis"
         yield WorkItem(words, f"{reverse('admin:bounces_failedsending_changelist')}?seen_at__isempty=1", urgent=True)
 
 
-def _checkpoints(now: datetime.datetime) -> Iterator[WorkItem]:
-    if fault := checkpoints.describe_fault(at=now):
+def _checkpoints(latest: Checkpoint | None, now: datetime.datetime) -> Iterator[WorkItem]:
+    if fault := checkpoints.describe_fault(latest, at=now):
         yield WorkItem(fault, reverse("admin:jobs_job_changelist"), urgent=True)
 
 
@@ -452,27 +500,20 @@ def _describe_age(age: datetime.timedelta) -> str:
     return pluralize(minutes // 60, "heure") if minutes >= 2 * 60 else pluralize(minutes, "minute")
 
 
-def get_last_synchronisation() -> datetime.datetime | None:
-    """Return when the directory was last as its source; None if never."""
-    current = Q(outcome=SyncOutcome.APPLIED) | Q(outcome=SyncOutcome.UNCHANGED, reason="")
-    last = DirectorySync.objects.filter(current).order_by("-at").first()
-    return last.at if last else None
-
-
-def _directory(now: datetime.datetime) -> Iterator[WorkItem]:
-    latest = DirectorySync.objects.order_by("-pk").first()
-    held = HeldDirectoryFile.objects.defer("content").select_related("sync").first()
+def _directory(
+    found: _FirstRows, synchronised_at: datetime.datetime | None, now: datetime.datetime
+) -> Iterator[WorkItem]:
+    held, latest = found.held_file, found.last_run
     if held is not None:
         if held.accepted_at is None:
             yield _describe_run(held.sync, urgent=True)
     elif latest is not None and latest.outcome in (SyncOutcome.REFUSED, SyncOutcome.FAILED):
         yield _describe_run(latest, urgent=False)
     url = reverse("admin:directory_runs")
-    last = get_last_synchronisation()
-    if last is None:
+    if synchronised_at is None:
         yield WorkItem("L'annuaire n'a jamais été synchronisé : manage.py sync_directory", url, urgent=True)
-    elif now - last > _DIRECTORY_MAX_AGE:
-        age = pluralize((now - last).days, "jour")
+    elif now - synchronised_at > _DIRECTORY_MAX_AGE:
+        age = pluralize((now - synchronised_at).days, "jour")
         yield WorkItem(f"L'annuaire date de {age} : manage.py sync_directory", url, urgent=True)
 
 

@@ -112,7 +112,7 @@ def test_bands_leave_no_volume_without_one_price(starts, right):
 
 def test_missing_prices_are_listed_for_the_operator(db):
     def missing(day):
-        return " ".join(sentence for _year, sentence in price_lists.list_missing_prices(day))
+        return " ".join(one.sentence for one in price_lists.list_missing_prices(day))
 
     assert "Rien n'est en vente" in missing(NOVEMBER)
     current = put_on_sale()

@@ -225,16 +225,20 @@ def test_a_folder_that_cannot_be_written_is_reported_and_tried_again(nimes, sett
     assert [path.suffix for path in (folder / "absent").iterdir()] == [".txt"]
 
 
+def describe_fault(*, at):
+    return checkpoints.describe_fault(checkpoints.list_latest().first(), at=at)
+
+
 def test_silence_and_a_lost_letter_are_reported(checkpoint, settings, folder):
     settings.JOURNAL_CHECKPOINT_ADDRESS = "coffre@exemple.example"
-    assert checkpoints.describe_fault(at=TERM) == ""
-    assert "ne sont plus relevés depuis le 24" in checkpoints.describe_fault(at=TERM + 3 * DAY)
+    assert describe_fault(at=TERM) == ""
+    assert "ne sont plus relevés depuis le 24" in describe_fault(at=TERM + 3 * DAY)
     sign(folder, TERM + DAY)
     with schema_context("public"):
-        assert checkpoints.describe_fault(at=TERM + DAY) == ""
+        assert describe_fault(at=TERM + DAY) == ""
     with schema_context("public"):
         Message.objects.update(state=MessageState.FAILED, reason="Adresse refusée.")
-        assert "n'est pas arrivé par e-mail" in checkpoints.describe_fault(at=TERM + DAY)
+        assert "n'est pas arrivé par e-mail" in describe_fault(at=TERM + DAY)
 
 
 def test_the_worker_queues_one_job_a_day_where_it_is_set(nimes, folder, settings, monkeypatch):

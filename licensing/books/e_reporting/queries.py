@@ -1,6 +1,7 @@
 """Periods to declare, with what the books and the reports say of each."""
 
 import datetime
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -72,41 +73,61 @@ def list_kinds(seller: Seller) -> list[ReportKind]:
 
 def find_period(kind: str, begins_on: datetime.date, *, day: datetime.date) -> ReportingPeriod | None:
     """Return the period that begins on a day: the one that was declared, or by the seller's regime until `day`."""
-    return next((one for one in _list_all(kind, day=day) if one.begins_on == begins_on), None)
+    seller = Seller.objects.first()
+    periods = _list_all(kind, seller, _list_reports(kind), day=day) if seller else []
+    return next((one for one in periods if one.begins_on == begins_on), None)
 
 
 def find_statement(kind: str, begins_on: datetime.date, *, day: datetime.date) -> PeriodStatement | None:
     """Return the period that begins on a day; None where it is none of the seller's."""
     period = find_period(kind, begins_on, day=day)
-    return _describe(ReportKind(kind), [period], day=day)[0] if period else None
+    if period is None:
+        return None
+    return _describe(ReportKind(kind), [period], _list_reports(kind), _list_latest_sendings(), day=day)[0]
 
 
-def list_statements(*, day: datetime.date, since: datetime.date | None = None) -> list[PeriodStatement]:
-    """Return the periods begun by `day` that end on `since` or later, the latest first; none where none is due."""
-    seller = Seller.objects.first()
-    if seller is None:
+def list_statements(
+    *, day: datetime.date, since: datetime.date | None = None, seller: Seller | None = None
+) -> list[PeriodStatement]:
+    """Return the periods begun by `day` that end on `since` or later, the latest first; none where none is due.
+
+    `seller`: where the caller has read them already.
+    """
+    seller = seller or Seller.objects.first()
+    if seller is None or seller.e_reporting_from is None:
         return []
+    reports, sendings = _list_reports(), _list_latest_sendings()
     statements = []
     for kind in list_kinds(seller):
-        periods = [one for one in _list_all(kind, day=day) if since is None or one.ends_on >= since]
+        of_kind = [one for one in reports if one.kind == kind]
+        periods = [one for one in _list_all(kind, seller, of_kind, day=day) if since is None or one.ends_on >= since]
         if periods:
-            statements += _describe(kind, periods, day=day)
+            statements += _describe(kind, periods, of_kind, sendings, day=day)
     return sorted(statements, key=lambda one: (one.period.ends_on, one.period.begins_on, one.kind), reverse=True)
 
 
-def _list_all(kind: str, *, day: datetime.date) -> list[ReportingPeriod]:
-    """Return the periods that were declared, and those of the regime that share no day with them, by date."""
-    seller = Seller.objects.first()
-    if seller is None or seller.e_reporting_from is None or kind not in list_kinds(seller):
+def _list_reports(*kinds: str) -> list[PeriodReport]:
+    """Return the reports that count for their periods, of these kinds or of all."""
+    reports = PeriodReport.objects.latest_of_periods()
+    return list(reports.filter(kind__in=kinds) if kinds else reports)
+
+
+def _list_all(
+    kind: str, seller: Seller, reports: Sequence[PeriodReport], *, day: datetime.date
+) -> list[ReportingPeriod]:
+    """Return the periods that were declared, and those of the regime that share no day with them, by date.
+
+    `reports`: those of this kind that count.
+    """
+    if seller.e_reporting_from is None or kind not in list_kinds(seller):
         return []
     natural = list_periods(kind, seller.vat_regime, since=seller.e_reporting_from, until=day)
-    bounds = PeriodReport.objects.filter(kind=kind, rank=0).values_list("begins_on", "ends_on")
     known = {one.begins_on: one for one in natural}
     declared = [
-        known[begins_on]
-        if begins_on in known and known[begins_on].ends_on == ends_on
-        else ReportingPeriod(begins_on, ends_on, ends_on)
-        for begins_on, ends_on in bounds
+        known[one.begins_on]
+        if one.begins_on in known and known[one.begins_on].ends_on == one.ends_on
+        else ReportingPeriod(one.begins_on, one.ends_on, one.ends_on)
+        for one in reports
     ]
     free = [
         one
@@ -116,14 +137,20 @@ def _list_all(kind: str, *, day: datetime.date) -> list[ReportingPeriod]:
     return sorted([*declared, *free])
 
 
-def _describe(kind: ReportKind, periods: list[ReportingPeriod], *, day: datetime.date) -> list[PeriodStatement]:
+def _describe(
+    kind: ReportKind,
+    periods: Sequence[ReportingPeriod],
+    reports: Sequence[PeriodReport],
+    sendings: Mapping[str, Transmission],
+    *,
+    day: datetime.date,
+) -> list[PeriodStatement]:
     rows = books.list_rows(kind, begins_on=periods[0].begins_on, ends_on=max(one.ends_on for one in periods))
-    reports = {one.begins_on: one for one in PeriodReport.objects.latest_of_periods().filter(kind=kind)}
-    sendings = _list_latest_sendings()
+    by_day = {one.begins_on: one for one in reports}
     statements = []
     for period in periods:
         of_period = [row for row in rows if period.begins_on <= row.on <= period.ends_on]
-        report = reports.get(period.begins_on)
+        report = by_day.get(period.begins_on)
         statements.append(
             PeriodStatement(
                 kind=kind,

@@ -82,3 +82,14 @@ def test_every_page_takes_as_many_queries_for_two_sales_as_for_one(operator, scr
     before = {page: count_queries(operator, page) for page in pages}
     add(script, 1)
     assert {page: count_queries(operator, page) for page in pages} == before
+
+
+#: Beside the selection of the schema. One more where work is late, and one where an office has a concern.
+MAX_ROOT_QUERIES = 13
+
+
+@pytest.mark.slow
+def test_the_root_page_takes_thirteen_queries(operator, script):
+    sell(script, 0)
+    operator.get("/admin/")
+    assert count_queries(operator, "/admin/") == MAX_ROOT_QUERIES

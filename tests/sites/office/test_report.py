@@ -335,12 +335,12 @@ def test_the_report_of_another_collectivity_is_of_its_own_licences(schools, gard
 def test_the_questions_of_the_page_do_not_grow_with_the_schools(schools, nimes, member, django_assert_num_queries):
     client = member(Role.MANAGER)
     read("/rapport/", client)
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(19):
         read("/rapport/", client)
     pool = open_pool(nimes, 2027, at=THIS_OCTOBER + DAY)
     for _ in range(4):
         serve(pool, SchoolFactory(), units=5, used=2, at=THIS_OCTOBER + DAY)
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(19):
         read("/rapport/", client)
 
 

@@ -254,9 +254,9 @@ def test_the_list_asks_as_much_for_one_school_as_for_thirty(pool, manager, count
     allocate_units(pool, add_school("École Perdue"), units=1, at=NOW)
     Message.objects.update(state=MessageState.BOUNCED, **BOUNCE_FIELDS)
     manager.get("/ecoles/")
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(19):
         manager.get("/ecoles/?sort=-used&licences=dormant")
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(17):
         manager.get("/ecoles/?text=ecole")
 
 
@@ -362,5 +362,5 @@ def test_the_export_asks_as_much_for_one_school_as_for_twenty(pool, manager, cou
         allocate_units(pool, add_school(f"École {number}"), units=3, at=NOW)
     mark_sent()
     manager.get("/ecoles/export.xlsx")
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(16):
         manager.get("/ecoles/export.xlsx")
