@@ -196,11 +196,11 @@ def test_a_group_takes_in_the_next_school_until_it_hides_them(given, hidden):
 
 
 def test_a_page_reads_the_first_schools_and_sums_the_others(schools):
-    whole, first = read_report(2027, TODAY), read_report(2027, TODAY, named=1)
+    complete, first = read_report(2027, TODAY), read_report(2027, TODAY, named=1)
     assert [school.name for school in first.name_schools(1)] == ["École Grande"]
-    assert [school.use for school in whole.schools] == [YearUse(8, 8, 8), YearUse(4, 4, 3)]
+    assert [school.use for school in complete.schools] == [YearUse(8, 8, 8), YearUse(4, 4, 3)]
     assert (first.split.total, first.add_up_named(1)) == (2, YearUse(4, 4, 3))
-    assert first.split.grouped == whole.split.grouped
+    assert first.split.grouped == complete.split.grouped
 
 
 def test_of_too_few_licences_only_how_many_were_given_is_shown(nimes, member):
