@@ -33,6 +33,7 @@ from licensing.entitlements.models import Entitlement
 from licensing.orders import operations as orders
 from licensing.pools import checks
 from licensing.pools import operations as pools
+from licensing.pools.key_states import copy_all_key_states
 from schools.models import School, TerritoryLevel, TerritoryOutline
 from tenants.models import Collectivity
 
@@ -234,6 +235,8 @@ def _serve(office: Collectivity, schools: Sequence[School], principal: User, tea
     with tenant_context(office), connection.cursor() as cursor:
         for statement in _BECAME.split(";"):
             cursor.execute(statement, parameters)
+    with tenant_context(office):
+        copy_all_key_states()
 
 
 #: What became of the allocations of a pool: letters, activations with their seats and journal, reminders, requests.

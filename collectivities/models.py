@@ -283,6 +283,7 @@ class AuditEntry(models.Model):
         indexes: ClassVar = [
             models.Index(name="audit_at", fields=["-at"]),
             models.Index(name="audit_school", fields=["school_id", "-at"]),
+            models.Index(name="audit_object", fields=["object_type", "object_id"]),
         ]
 
     def __str__(self) -> str:

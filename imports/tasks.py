@@ -13,7 +13,6 @@ from accounts.models import User
 from core.exceptions import DomainError
 from imports import progress
 from imports.enums import ImportState, Purpose
-from imports.foreign_files import parse_foreign_file
 from imports.formats.exceptions import UnreadableFile
 from imports.models import ANNOTATED_FILE_KEPT, CONTENTS_KEPT, AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
 from imports.operations import annotation, apply_rows, cancellation, import_lock, intake, undo_import
@@ -55,6 +54,8 @@ declare_lane(import_lock.LARGE_QUEUE, threads=settings.IMPORTS_THREADS, is_suspe
 )
 def read(import_id: int) -> None:
     """Parse an uploaded file and check its rows, or reject it with the reason."""
+    from imports import foreign_files  # noqa: PLC0415 - loads what writes workbooks, which workers alone need
+
     spreadsheet_import = SpreadsheetImport.objects.get(pk=import_id)
     if spreadsheet_import.state != ImportState.UPLOADED:
         # Its worker may have died between its commit and its last note.
@@ -66,11 +67,12 @@ def read(import_id: int) -> None:
             content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=import_id))
             options = intake.get_parsing_options(spreadsheet_import)
             known = intake.load_parsing_context(spreadsheet_import)
-            found: ParsedSheet = parse_foreign_file(content, options, partial(report, "reading"), known=known)
+            parse = partial(foreign_files.parse_foreign_file, content)
+            found: ParsedSheet = parse(options, partial(report, "reading"), known=known)
             if (answered := intake.answer_by_directory(options, found)) is not None:
-                found = parse_foreign_file(content, answered, partial(report, "reading"), known=known)
+                found = parse(answered, partial(report, "reading"), known=known)
             # Up to 20 MB, beside the rows made of it.
-            del content
+            del content, parse
             intake.store_parsed(import_id=import_id, parsed_sheet=found, on_progress=report)
         except progress.ImportStopped:
             cancellation.cancel_stopped(import_id=import_id, at=timezone.now())

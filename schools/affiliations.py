@@ -6,13 +6,12 @@ Every change of a school's principals is recorded as a `PrincipalEvent`, and the
 import datetime
 from typing import Any, NamedTuple
 
-from django.db import transaction
-from django.db.models import Exists
+from django.db import connection, transaction
 
 from accounts.models import User
 from schools import emails
 from schools.models import Affiliation, PrincipalEvent, PrincipalRequest, School, Verification
-from schools.queries import list_replacements_since, list_verified_principals
+from schools.queries import list_verified_principals
 
 
 def delete_affiliations(user: User, *, at: datetime.datetime) -> None:
@@ -147,6 +146,28 @@ def leave(*, user: User, affiliation_id: int, at: datetime.datetime) -> None:
     affiliation.delete()
 
 
+#: One statement, as it is part of redeeming a key. A row where the affiliation was verified, which says whether the
+#: school has other verified principals.
+_VERIFY = """
+WITH verified AS (
+    UPDATE public.schools_affiliation AS affiliation SET verified_at = %(at)s, verified_by = %(means)s
+    WHERE id = %(affiliation)s AND verified_at IS NULL AND NOT EXISTS (
+        SELECT FROM public.schools_principalevent AS event
+        WHERE event.school_id = affiliation.school_id AND event.user_id = affiliation.user_id
+          AND event.kind = %(replaced)s AND event.at >= %(proof_sent_at)s
+    )
+    RETURNING user_id, school_id
+), recorded AS (
+    INSERT INTO public.schools_principalevent (school_id, kind, user_id, by_id, means, at)
+    SELECT school_id, %(verified)s, user_id, %(by)s, %(means)s, %(at)s FROM verified
+)
+SELECT EXISTS (
+    SELECT FROM public.schools_affiliation AS other
+    WHERE other.school_id = verified.school_id AND other.user_id <> verified.user_id AND other.verified_at IS NOT NULL
+) FROM verified
+"""
+
+
 @transaction.atomic(savepoint=False)
 def verify(
     *,
@@ -163,17 +184,26 @@ def verify(
     """
     if affiliation.school_id is None:
         return False
-    unverified = Affiliation.objects.filter(pk=affiliation.pk, verified_at=None)
-    if proof_sent_at is not None:
-        unverified = unverified.exclude(Exists(list_replacements_since(proof_sent_at)))
-    if not unverified.update(verified_at=at, verified_by=means):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _VERIFY,
+            {
+                "affiliation": affiliation.pk,
+                "at": at,
+                "means": means.value,
+                "proof_sent_at": proof_sent_at,
+                "by": by.pk if by is not None else None,
+                "replaced": PrincipalEvent.Kind.REPLACED.value,
+                "verified": PrincipalEvent.Kind.VERIFIED.value,
+            },
+        )
+        row: tuple[bool] | None = cursor.fetchone()
+    if row is None:
         return False
     affiliation.verified_at, affiliation.verified_by = at, means
-    record_event(
-        PrincipalEvent.Kind.VERIFIED, school_id=affiliation.school_id, user=affiliation.user, by=by, means=means, at=at
-    )
-    for colleague in list_verified_principals(affiliation.school_id).exclude(user=affiliation.user_id):
-        emails.notify_joined(colleague.user, affiliation.user, affiliation.school_id, at)
+    if row[0]:
+        for colleague in list_verified_principals(affiliation.school_id).exclude(user=affiliation.user_id):
+            emails.notify_joined(colleague.user, affiliation.user, affiliation.school_id, at)
     return True
 
 

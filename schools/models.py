@@ -112,6 +112,8 @@ class School(models.Model):
             # The order of every list of schools: open ones first, then by name. A search for a frequent word scans this
             # index and stops at its LIMIT.
             models.Index(F("closed_at").asc(nulls_first=True), "name_folded", "uai", name="school_order"),
+            # The order of an office's schools: a page of a large portfolio walks it, and stops at its LIMIT.
+            models.Index(name="school_by_commune", fields=["commune_folded", "name_folded", "uai"]),
             models.Index(name="school_commune", fields=["commune_code"]),
             models.Index(name="school_postal_code", fields=["postal_code"]),
             models.Index(name="school_commune_key", fields=["commune_key"]),

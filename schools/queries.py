@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from django.contrib.postgres.search import TrigramStrictWordSimilarity
 from django.db import connection
-from django.db.models import Case, DateTimeField, F, Func, OuterRef, Q, QuerySet, When
+from django.db.models import Case, DateTimeField, F, Func, Q, QuerySet, When
 
 from accounts.models import Profile, User
 from core.foreign_values import cut_search
@@ -25,7 +25,7 @@ from core.models import LockableQuerySet
 from schools import uai
 from schools.exceptions import PrincipalLinkExpired
 from schools.folding import edit_distance, fold, split_words
-from schools.models import Affiliation, DirectoryWord, Fold, PrincipalEvent, PrincipalRequest, School, SchoolState
+from schools.models import Affiliation, DirectoryWord, Fold, PrincipalRequest, School, SchoolState
 
 # Spelling correction with the words of the directory: nearest words by trigrams, then by edit distance.
 #
@@ -171,13 +171,6 @@ def is_link_usable(request: PrincipalRequest, *, at: datetime.datetime) -> bool:
         and request.expires_at > at
         and user.is_active
         and user.profile == Profile.PRINCIPAL
-    )
-
-
-def list_replacements_since(moment: datetime.datetime) -> QuerySet[PrincipalEvent]:
-    """Return a subquery for `Exists` on affiliations: a successor replaced the user at the school since `moment`."""
-    return PrincipalEvent.objects.filter(
-        school=OuterRef("school"), user=OuterRef("user"), kind=PrincipalEvent.Kind.REPLACED, at__gte=moment
     )
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.template import RequestContext
 from django.test import TransactionTestCase, client
@@ -32,6 +33,8 @@ from tests.smtp_sink import RecordingSink
 from tests.tenants.opening import open_tenant
 
 cluster.use()
+# Tests go through all that is registered, which the portal's URLs load.
+admin.autodiscover()
 
 #: A fixed moment in the autumn term, for operations that take `at`.
 TERM = datetime.datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("Europe/Paris"))

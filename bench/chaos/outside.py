@@ -21,15 +21,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         assert isinstance(receiver, MisbehavingReceiver)  # noqa: S101 - who made us
         self.rfile.read(int(self.headers["Content-Length"]))
         mood = receiver.draw_mood()
-        if mood == "hang":
-            time.sleep(12)
-        if mood == "cut":
-            # Taken, and the connection cut before the answer.
-            receiver.accepted[self.headers["webhook-id"]] += 1
-            self.close_connection = True
-            return
         if mood != "fail":
             receiver.accepted[self.headers["webhook-id"]] += 1
+        if mood in ("cut", "hang"):
+            # Taken, and the connection cut before the answer; or the answer comes after nobody waits for it.
+            receiver.unanswered[self.headers["webhook-id"]] += 1
+            time.sleep(12 if mood == "hang" else 0)
+            self.close_connection = True
+            return
         with contextlib.suppress(OSError):
             self.send_response(500 if mood == "fail" else 200)
             self.send_header("Content-Length", "0")
@@ -40,7 +39,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 class MisbehavingReceiver(http.server.ThreadingHTTPServer):
-    """Receives webhooks; counts how often it accepted each event."""
+    """Receives webhooks; counts how often it accepted each event, and how often it did so without an answer."""
 
     daemon_threads = True
     #: A drain opens sixteen connections at once; with the usual five some wait a second for their next attempt.
@@ -49,6 +48,7 @@ class MisbehavingReceiver(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.accepted: Counter[str] = Counter()
+        self.unanswered: Counter[str] = Counter()
         self.behaves = True
 
     @property

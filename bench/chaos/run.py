@@ -75,7 +75,8 @@ class ChaosMeasure:
             f"rules broken={len(found.audit)}\n"
             f"  letters: doubled={found.letters_doubled}  perhaps sent={found.letters_perhaps_sent}  "
             f"misreported={found.letters_misreported}  waiting={found.letters_waiting}; "
-            f"events: doubled={found.events_doubled}  waiting={found.events_waiting}\n"
+            f"events: doubled={found.events_doubled}  unanswered by the receiver={found.events_doubled_unanswered}"
+            f"  waiting={found.events_waiting}\n"
             f"  recovery (median/longest, s): {recovery}"
         )
 

@@ -46,7 +46,9 @@ class ChaosVerdict:
     letters_perhaps_sent: int
     letters_misreported: int
     letters_waiting: int
+    #: Taken more than once: in all, and those that the receiver had not answered, which says nothing to us.
     events_doubled: int
+    events_doubled_unanswered: int
     events_waiting: int
 
     def failures(self) -> list[str]:
@@ -108,6 +110,9 @@ def judge(office: Collectivity, ledger: Ledger, outside: Outside, *, stuck: Sequ
         ),
         letters_waiting=sum(each["waiting"] for each in letters),
         events_doubled=sum(times - 1 for times in outside.receiver.accepted.values()),
+        events_doubled_unanswered=sum(
+            min(times, outside.receiver.accepted[event] - 1) for event, times in outside.receiver.unanswered.items()
+        ),
         events_waiting=events_waiting,
     )
 

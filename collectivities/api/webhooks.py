@@ -27,9 +27,9 @@ from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
 from webhooks.endpoints import list_deliveries
 from webhooks.event_types import list_event_types, list_subscribable_types
-from webhooks.http_client import URL_PATTERN
 from webhooks.models import Attempt, Delivery, DeliveryState, DisabledReason, WebhookEvent
 from webhooks.models import WebhookEndpoint as Webhook
+from webhooks.url_policy import URL_PATTERN
 
 _ID = re.compile(r"evt_[0-9a-f]{28}")
 

@@ -11,7 +11,7 @@ import django_filters
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, models, transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
 from accounts.models import User
 from collectivities import audit_log
@@ -43,13 +43,10 @@ CONTACT_CHOICES = (
 
 def list_commune_choices() -> list[tuple[str, str]]:
     """Return the communes of the portfolio's schools, by name."""
-    communes = (
-        School.objects.filter(pk__in=PortfolioSchool.objects.values("school_id"))
-        .order_by("commune_folded", "commune_code")
-        .values_list("commune_code", "commune")
-        .distinct()
-    )
-    return list({code: (code, name) for code, name in communes}.values())
+    schools = School.objects.filter(pk__in=PortfolioSchool.objects.values("school_id"))
+    # Grouped by the code alone: a DISTINCT of both would sort the names of 60,000 schools.
+    communes = schools.order_by().values("commune_code").annotate(name=Max("commune"), folded=Max("commune_folded"))
+    return list(communes.order_by("folded", "commune_code").values_list("commune_code", "name"))
 
 
 class PortfolioFilter(django_filters.FilterSet):

@@ -10,8 +10,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from xml.parsers import expat
 
-from openpyxl.styles.colors import COLOR_INDEX
-
 from core import xml_streaming
 from core.xml_streaming import MalformedXml, create_parser, local_name
 from imports.formats import limits
@@ -138,6 +136,8 @@ class WorkbookPalette:
 
     def __init__(self, theme: Sequence[str] = (), indexed: Sequence[str] | None = None) -> None:
         """`theme`: its colours in the order of their index. `indexed`: the workbook's own, None for the usual ones."""
+        from openpyxl.styles.colors import COLOR_INDEX  # noqa: PLC0415 - loads all of openpyxl
+
         self._theme = theme
         self._indexed = [parse_rgb(colour) for colour in COLOR_INDEX] if indexed is None else indexed
 

@@ -2,7 +2,7 @@
 
 import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -10,13 +10,14 @@ from django.db.models import Q
 from core.connections import connection
 from imports.columns import Meaning
 from imports.enums import ImportState, RowMatchMethod, Verdict
-from imports.foreign_files import annotate_foreign_file
 from imports.models import ANNOTATED_FILE_KEPT, AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
 from imports.operations.import_lock import ANNOTATE_TASK, lock_import, queue_task
 from imports.workbooks import provenance
-from imports.workbooks.annotated_workbook import AnnotatedWorkbook
 from imports.workbooks.marks import LEFT_OUT, PageDecision, RowMarks, TableLocation, build_mark, format_school
 from jobs.retention import schedule_pruning
+
+if TYPE_CHECKING:
+    from imports.workbooks.annotated_workbook import AnnotatedWorkbook
 
 #: Time after which building the workbook counts as failed, whatever its size.
 MAX_DURATION = datetime.timedelta(minutes=15)
@@ -89,11 +90,13 @@ def request_annotation(*, import_id: int, at: datetime.datetime) -> AnnotationSt
     return AnnotationState.MAKING
 
 
-def build_annotated_workbook(spreadsheet_import: SpreadsheetImport) -> tuple[AnnotatedWorkbook, str]:
+def build_annotated_workbook(spreadsheet_import: SpreadsheetImport) -> tuple["AnnotatedWorkbook", str]:
     """Build the annotated workbook; return it with its digest. Slow, hence without writes or locks.
 
     Raises `UnreadableFile` if the file can no longer be parsed, or takes too much memory or time.
     """
+    from imports.foreign_files import annotate_foreign_file  # noqa: PLC0415 - loads openpyxl, which workers alone need
+
     digest = compute_problem_digest(spreadsheet_import)
     content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=spreadsheet_import.pk))
     made = annotate_foreign_file(
@@ -138,7 +141,7 @@ def _format_chosen(row: Any) -> str:
 
 
 @transaction.atomic
-def store_annotated_workbook(*, import_id: int, made: AnnotatedWorkbook, digest: str, at: datetime.datetime) -> None:
+def store_annotated_workbook(*, import_id: int, made: "AnnotatedWorkbook", digest: str, at: datetime.datetime) -> None:
     """Store the annotated workbook, unless its import was deleted meanwhile."""
     AnnotatedFile.objects.filter(pk=import_id).update(
         made_at=at, digest=digest, suffix=made.suffix, rebuilt=made.rebuilt, failure="", content=made.content

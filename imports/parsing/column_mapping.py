@@ -10,8 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from openpyxl.utils import column_index_from_string, get_column_letter
-
 from imports.cells import CellType
 from imports.columns import DOMINANT_SHARE, MIN_SHARE, NAMING_COLUMNS, NUMBER_COLUMNS, Meaning, is_added_title
 from imports.formats.sheet_types import CellRow
@@ -331,12 +329,19 @@ def _differ(one: ColumnSample, other: ColumnSample) -> bool:
 
 def column_letters(index: int) -> str:
     """Return the letters of a column, by index from 0: A for 0, AA for 26."""
-    return get_column_letter(index + 1)
+    # Here, and below: loads all of openpyxl.
+    from openpyxl.utils import get_column_letter  # noqa: PLC0415
+
+    letters: str = get_column_letter(index + 1)
+    return letters
 
 
 def column_index(letters: str) -> int:
     """Return the index of a column, from 0, by its letters."""
-    return column_index_from_string(letters) - 1
+    from openpyxl.utils import column_index_from_string  # noqa: PLC0415
+
+    number: int = column_index_from_string(letters)
+    return number - 1
 
 
 def name_column(title: str, index: int) -> str:

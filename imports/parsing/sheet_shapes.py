@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from imports.cells import CellType, cell_to_text
 from imports.columns import LISTS_SHEET, NAMING_COLUMNS, Meaning
-from imports.formats.detection import open_workbook
 from imports.formats.sheet_types import CellRow, CellValue, Workbook, WorkbookSheet
 from imports.layout import LayoutQuestion
 from imports.parsing.cell_classification import classify_cell
@@ -137,6 +136,8 @@ def open_tables(content: bytes, answers: Mapping[str, str]) -> ReshapedWorkbook:
 
     `answers`: those of the member, of which one says whether tables stand side by side.
     """
+    from imports.formats.detection import open_workbook  # noqa: PLC0415 - the child has its libraries, not each process
+
     return reshape_sheets(open_workbook(content), answers)
 
 

@@ -10,7 +10,6 @@ from imports import cells
 from imports.columns import Meaning
 from imports.enums import Purpose, Volume
 from imports.formats import limits
-from imports.formats.detection import open_workbook
 from imports.formats.exceptions import check_height, too_many_rows
 from imports.formats.sheet_types import CellRow, Workbook
 from imports.layout import DOUBTFUL_NUMBERS, MAX_COLUMNS, DetectedLayout, LayoutQuestion, PreviewRow, SheetRegion
@@ -161,6 +160,8 @@ def parse_spreadsheet(
     known: ParsingContext | None = None,
 ) -> ParsedSheet:
     """Parse a file. Raises `UnreadableFile`. `progress` is called now and then with the rows read and their total."""
+    from imports.formats.detection import open_workbook  # noqa: PLC0415 - the child has its libraries, not each process
+
     return _parse_workbook(open_workbook(content), choices, progress or (lambda *_: None), known or ParsingContext())
 
 

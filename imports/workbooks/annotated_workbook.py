@@ -22,14 +22,14 @@ from openpyxl.utils.datetime import to_excel
 from openpyxl.worksheet.dimensions import ColumnDimension
 from openpyxl.worksheet.worksheet import Worksheet
 
-from core.spreadsheets import (
+from core.spreadsheets import clean_sheet_name
+from core.worksheet_cells import (
     BOLD,
     HEADER_FILL,
     WRAPPED,
     build_cell,
     build_header,
     build_text_cell,
-    clean_sheet_name,
     save_to_bytes,
     set_text,
     set_widths,

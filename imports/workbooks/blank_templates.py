@@ -13,7 +13,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from collectivities.models import PortfolioSchool
-from core.spreadsheets import WRAPPED, build_cell, build_header, build_text_cell, save_to_bytes, set_widths
+from core.worksheet_cells import WRAPPED, build_cell, build_header, build_text_cell, save_to_bytes, set_widths
 from imports.columns import LISTS_SHEET, NUMBER_COLUMNS, TEMPLATE_COLUMNS, Meaning
 from imports.enums import Purpose
 from imports.formats import limits

@@ -15,7 +15,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
-from core.spreadsheets import WRAPPED, build_text_cell
+from core.worksheet_cells import WRAPPED, build_text_cell
 from imports.columns import LISTS_SHEET
 from imports.formats.xlsx import (
     DECIDED_COLOUR,

@@ -7,14 +7,15 @@ titles of the added columns still identify the file.
 import re
 import zipfile
 import zlib
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from django.core.signing import BadSignature, Signer
-from openpyxl import Workbook
-from openpyxl.packaging.custom import StringProperty
 
 from imports.formats import workbook_parts
 from imports.formats.exceptions import UnreadableFile
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
 
 PROPERTY_NAME = "peps-import"
 #: Maximum size in bytes of a parsed properties file; ours is about a hundred.
@@ -56,8 +57,10 @@ def add_choice(signature: str, choice: int | None) -> str:
     return f"{signature}.{'' if choice is None else choice}"
 
 
-def write_property(book: Workbook, text: str) -> None:
+def write_property(book: "Workbook", text: str) -> None:
     """Set the property of a workbook, replacing an earlier one."""
+    from openpyxl.packaging.custom import StringProperty  # noqa: PLC0415 - uploads read what workbooks alone write
+
     properties = book.custom_doc_props  # type: ignore[attr-defined] # missing in the type stubs
     if PROPERTY_NAME in properties.names:
         del properties[PROPERTY_NAME]

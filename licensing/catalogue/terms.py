@@ -11,11 +11,9 @@ import re
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.text import slugify
-from fpdf.fonts import TextStyle
 
 from core import formatting
 from core.calendar import start_of_day
-from core.documents import ACCOUNTING_FONT, PdfDocument
 from core.links import portal_url
 
 #: Version → first day on which it is offered for acceptance, newest first.
@@ -60,6 +58,11 @@ _SIZE = 10
 @functools.cache
 def render_terms_pdf(version: str) -> bytes:
     """Return a version as a PDF, always the same. Raises `KeyError` for an unknown version."""
+    # Here: every process would load the PDF library with the e-mails of orders.
+    from fpdf.fonts import TextStyle  # noqa: PLC0415
+
+    from core.documents import ACCOUNTING_FONT, PdfDocument  # noqa: PLC0415
+
     since = VERSIONS[version]
     title = f"Conditions générales de vente, version {version}"
     sheet = PdfDocument(title=title, at=start_of_day(since), font_family=ACCOUNTING_FONT)

@@ -13,10 +13,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from django.db import connection, transaction
 
-from core.models import LockableQuerySet
+from core.models import JoinedQuery, LockableQuerySet
 from core.registry import Registry
 from core.sealing import get_sealing_keys
-from licensing.entitlements.models import ActivationKey
+from licensing.entitlements.models import ActivationKey, Entitlement
+from tenants.models import Collectivity
 
 
 class SealedCode(NamedTuple):
@@ -79,6 +80,27 @@ def seal_under_all_keys(code: str) -> list[bytes]:
 def find_by_code(code: str) -> LockableQuerySet[ActivationKey]:
     """Return the query of the key with these twelve symbols, which is empty where there is none."""
     return ActivationKey.objects.filter(sealed_code__in=seal_under_all_keys(code))
+
+
+_LOCKED_KEY = JoinedQuery(
+    "SELECT {columns} FROM public.entitlements_activationkey AS key"
+    " JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = key.entitlement_id"
+    " LEFT JOIN public.tenants_collectivity AS collectivity ON collectivity.id = entitlement.collectivity_id"
+    " WHERE key.sealed_code = ANY(%s) FOR NO KEY UPDATE OF key",
+    key=ActivationKey,
+    entitlement=Entitlement,
+    collectivity=Collectivity,
+)
+
+
+def lock_by_code(code: str) -> ActivationKey | None:
+    """Lock the key with these twelve symbols and return it, with its entitlement and collectivity; None without one."""
+    row = _LOCKED_KEY.first([seal_under_all_keys(code)])
+    if row is None:
+        return None
+    key: ActivationKey
+    key, key.entitlement, key.entitlement.collectivity = row
+    return key
 
 
 def unseal(sealed: bytes | memoryview, under: int) -> str:

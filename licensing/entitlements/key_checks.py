@@ -131,7 +131,8 @@ def already_redeemed_error(key: ActivationKey, by: User | None) -> KeyAlreadyRed
 def check_key(key: ActivationKey, by: User | None, at: datetime.datetime, *, school: str | None = None) -> None:
     """Raise what redeeming or claiming the key now would raise, or creating an account with it where `by` is None.
 
-    `school`: the UAI that a principal of several would credit. At most two queries. The operations check again.
+    `school`: the UAI that a principal of several would credit. At most two queries, and one for a refusal. The
+    operations check again.
     """
     check_not_revoked(key, by)
     if by is not None and by.profile not in {Profile.PRINCIPAL, Profile.TEACHER}:
@@ -160,28 +161,38 @@ def not_yet_redeemed_error() -> Refusal:
     )
 
 
+#: Written: a queryset takes 0.4 ms more of 0.6 to build it (bench redeem).
+_AFFILIATIONS = "SELECT * FROM public.schools_affiliation WHERE user_id = %s ORDER BY since, id"
+
+
 def get_credited_affiliation(key: ActivationKey, by: User, school: str | None) -> Affiliation:
     """Return the principal's affiliation that the key credits. Raises `SchoolNotChosen` or `Refusal`."""
-    candidates = list(by.affiliations.select_related("school").order_by("since", "pk"))
-    if key.school is None:
+    candidates = list(Affiliation.objects.raw(_AFFILIATIONS, [by.pk]))
+    if key.school_id is None:
         matching = [one for one in candidates if school is None or one.school_id == school]
-        if not matching:
-            raise SchoolNotChosen("Indiquez d'abord votre établissement : la clé sera créditée pour lui.", None)
-        return matching[0]
-    for one in candidates:
-        if one.school_id == key.school_id:
-            return one
-    if all(one.school is None for one in candidates):
-        raise SchoolNotChosen(
+    else:
+        matching = [one for one in candidates if one.school_id == key.school_id]
+    if not matching:
+        raise _another_school_error(key, by)
+    return matching[0]
+
+
+def _another_school_error(key: ActivationKey, by: User) -> SchoolNotChosen | Refusal:
+    """Return the error for a principal none of whose affiliations may be credited. One query, to name their schools."""
+    if key.school is None:
+        return SchoolNotChosen("Indiquez d'abord votre établissement : la clé sera créditée pour lui.", None)
+    schools = [one.school for one in by.affiliations.select_related("school").order_by("since", "pk") if one.school]
+    if not schools:
+        return SchoolNotChosen(
             f"Cette clé est destinée à l'établissement {name_with_commune(key.school)}. Le vôtre n'a pas été choisi"
             " dans l'annuaire : s'il s'agit de celui-ci, rejoignez-le, et la clé sera activée.",
             key.school,
         )
-    schools = ", ".join(name_with_commune(one.school) for one in candidates if one.school is not None)
-    raise Refusal(
+    own = ", ".join(name_with_commune(school) for school in schools)
+    return Refusal(
         "key_of_another_school",
         f"Cette clé est destinée à l'établissement {name_with_commune(key.school)} ; votre compte est rattaché à"
-        f" {schools}. Si vous dirigez aussi cet établissement, ajoutez-le à votre compte ; sinon, transmettez-lui"
+        f" {own}. Si vous dirigez aussi cet établissement, ajoutez-le à votre compte ; sinon, transmettez-lui"
         " l'e-mail. La clé reste utilisable.",
     )
 

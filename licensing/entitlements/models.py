@@ -301,6 +301,8 @@ class Subscription(models.Model):
     )
     size = models.PositiveIntegerField("licences")
     opened_at = models.DateTimeField("ouvert le")
+    # Of one whose key was redeemed a moment ago: whether its principal belongs to other schools, too.
+    has_other_schools: bool
 
     objects = SubscriptionQuerySet.as_manager()
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import emails, personal_data, usernames
@@ -137,11 +137,11 @@ def create_shop_subscription(
     [number] = keys.mint(
         entitlement=entitlement, prefix=get_cells().mark + _KEY_PREFIX, demands=[(school, units, True)], at=at
     )
-    ActivationKey.objects.filter(pk=number).update(redeemed_at=at, redeemed_by=buyer)
-    subscription, seats = _open_subscription(number, buyer, school_id=school, size=units, at=at)
+    subscription = _open_subscription(number, buyer, school_id=school, at=at)
     if is_personal:
+        seats = list(subscription.seats.order_by("number")[:1])
         seat_holders.assign_seats(
-            seats[:1], [buyer], SeatMode.BOUGHT, by=buyer, at=at, message="Vous détenez déjà cette licence."
+            seats, [buyer], SeatMode.BOUGHT, by=buyer, at=at, message="Vous détenez déjà cette licence."
         )
     return subscription
 
@@ -168,15 +168,13 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
     with transaction.atomic():
         # The lock excludes a concurrent redemption, revocation, growth or exposure of the key.
         # Not `redeemed_by`: after waiting for the lock, PostgreSQL rereads the locked row, but not joined rows.
-        found = code_sealing.find_by_code(symbols).locked().select_related("entitlement__collectivity", "school")
-        key = _get_usable_key(found, by)
+        key = _get_usable_key(code_sealing.lock_by_code(symbols), by)
         affiliation = key_checks.get_credited_affiliation(key, by, school)
         if key.redeemed_at is not None:
             raise key_checks.already_redeemed_error(key, by)
         key_checks.check_available(key.entitlement, by, at)
+        subscription = _open_subscription(key.pk, by, school_id=affiliation.school_id, at=at)
         key.redeemed_at, key.redeemed_by = at, by
-        key.save(update_fields=["redeemed_at", "redeemed_by"])
-        subscription, _ = _open_subscription(key.pk, by, school_id=affiliation.school_id, size=key.units, at=at)
         subscription.key = key
         if key.exposed_at is None and affiliation.school_id == key.school_id and key.school_id is not None:
             affiliations.verify(affiliation=affiliation, means=Verification.KEY, at=at, proof_sent_at=key.issued_at)
@@ -186,25 +184,40 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
         return subscription
 
 
-def _get_usable_key(found: QuerySet[ActivationKey], by: User | None) -> ActivationKey:
-    """Return the key found. Raises `UnknownKey` where there is none, or `Refusal` where it was revoked."""
-    key = found.first()
+def _get_usable_key(key: ActivationKey | None, by: User | None) -> ActivationKey:
+    """Return the key. Raises `UnknownKey` where there is none, or `Refusal` where it was revoked."""
     if key is None:
         raise key_checks.unknown_key_error(by)
     key_checks.check_not_revoked(key, by)
     return key
 
 
-def _open_subscription(
-    key_id: int, principal: User, *, school_id: str | None, size: int, at: datetime.datetime
-) -> tuple[Subscription, list[Seat]]:
-    """Credit an account and the principals of its school with the seats of a key; return the subscription and them."""
+#: One statement for the three tables: whoever redeems waits, and a thousand schools redeem in an hour.
+_OPEN_SUBSCRIPTION = """
+WITH key AS (
+    UPDATE public.entitlements_activationkey SET redeemed_at = %(at)s, redeemed_by_id = %(principal)s
+    WHERE id = %(key)s RETURNING id, units
+), subscription AS (
+    INSERT INTO public.entitlements_subscription (key_id, principal_id, school_id, size, opened_at)
+    SELECT id, %(principal)s, %(school)s, units, %(at)s FROM key RETURNING *
+), seats AS (
+    INSERT INTO public.entitlements_seat (subscription_id, number, mode)
+    SELECT id, number, '' FROM subscription, generate_series(1, size) AS number
+)
+SELECT *, EXISTS (
+    SELECT FROM public.schools_affiliation AS affiliation
+    WHERE affiliation.user_id = principal_id AND affiliation.school_id IS DISTINCT FROM subscription.school_id
+) AS has_other_schools FROM subscription
+"""
+
+
+def _open_subscription(key_id: int, principal: User, *, school_id: str | None, at: datetime.datetime) -> Subscription:
+    """Redeem a key: credit an account, and the principals of its school, with a free seat for each of its units."""
     share_principals(school_id)
-    subscription = Subscription.objects.create(
-        key_id=key_id, principal=principal, school_id=school_id, size=size, opened_at=at
-    )
-    seats = [Seat(subscription=subscription, number=number) for number in range(1, size + 1)]
-    return subscription, Seat.objects.bulk_create(seats)
+    values = {"key": key_id, "principal": principal.pk, "school": school_id, "at": at}
+    [subscription] = Subscription.objects.raw(_OPEN_SUBSCRIPTION, values)
+    subscription.principal = principal
+    return subscription
 
 
 @sensitive_variables("code", "symbols")
@@ -226,7 +239,7 @@ def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
         found = code_sealing.find_by_code(symbols).select_related(
             "entitlement__collectivity", "subscription__school", "subscription__principal"
         )
-        key = _get_usable_key(found, by)
+        key = _get_usable_key(found.first(), by)
         key_checks.check_available(key.entitlement, by, at)
         if key.redeemed_at is None:
             raise key_checks.not_yet_redeemed_error()
@@ -356,7 +369,7 @@ def create_account_and_redeem(
     symbols = key_checks.parse_code(code)
     # Two people who open one e-mail at once: the second finds the key redeemed, and gets no account.
     found = code_sealing.find_by_code(symbols).locked().select_related("school", "entitlement__collectivity")
-    key = _get_usable_key(found, None)
+    key = _get_usable_key(found.first(), None)
     if key.redeemed_at is not None:
         raise key_checks.already_redeemed_error(key, None)
     address = mailbox_proof.read(token, key)

@@ -102,6 +102,10 @@ class Situation(models.TextChoices):
 NOT_REDEEMED = (Situation.SCHEDULED, Situation.SENT, Situation.DELIVERED, Situation.UNDELIVERED)
 
 
+#: An e-mail that did not arrive, or waits for a hand as its address was refused.
+_IS_LOST = Q(state__in=LOST) | Q(state=MessageState.HELD, refusal=RefusalHandling.WAITING)
+
+
 def _list_messages() -> QuerySet[Any]:
     """Return the e-mails about keys, annotated with the situation of the key whose last one each is.
 
@@ -110,10 +114,7 @@ def _list_messages() -> QuerySet[Any]:
     waits for a hand, as its address was refused, is not.
     """
     situation = Case(
-        When(
-            Q(state__in=LOST) | Q(state=MessageState.HELD, refusal=RefusalHandling.WAITING),
-            then=Value(Situation.UNDELIVERED.value),
-        ),
+        When(_IS_LOST, then=Value(Situation.UNDELIVERED.value)),
         When(
             Q(state__in=_ARRIVED_STATES) | ~Q(kind=MessageKind.KEY),
             then=Value(Situation.DELIVERED.value),
@@ -123,9 +124,13 @@ def _list_messages() -> QuerySet[Any]:
         default=Value(Situation.SCHEDULED.value),
         output_field=models.CharField(),
     )
+    return _list_written().annotate(situation=situation)
+
+
+def _list_written() -> QuerySet[Message]:
     # A cancelled one tells nothing of the key, the one before it does. The letter of an undone revocation is cancelled.
     written = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id__isnull=False)
-    return written.exclude(state=MessageState.CANCELLED).annotate(situation=situation)
+    return written.exclude(state=MessageState.CANCELLED)
 
 
 #: An `Allocation` with the annotations of `list_allocations`, which the stubs cannot express across functions.
@@ -338,19 +343,28 @@ def filter_not_redeemed(among: QuerySet[AnnotatedAllocation]) -> QuerySet[Annota
 
 def filter_situation(situation: Situation, among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
     """Filter by situation those annotated with their `state`, as `situation=` does and faster."""
+    if situation == Situation.UNDELIVERED:
+        return filter_unreached(filter_not_redeemed(among))
     if situation in NOT_REDEEMED:
         messages = _list_messages()
         # Grouped and not asked for each allocation: a fifth of the time where 10,000 are listed.
         latest = messages.order_by().values("topic_id").annotate(last=Max("pk")).values("last")
         last = messages.filter(pk__in=latest).values("topic_id")
-        if situation is Situation.UNDELIVERED:
-            return filter_not_redeemed(among).exclude(pk__in=last.exclude(situation=situation))
         return filter_not_redeemed(among).filter(pk__in=last.filter(situation=situation))
     if situation == Situation.RETURNED:
         return among.filter(state=AllocationState.REDEEMED, units=0)
     if situation == Situation.REDEEMED:
         return among.filter(state=AllocationState.REDEEMED, units__gt=0)
     return among.filter(state=situation)
+
+
+def filter_unreached(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
+    """Filter those whose last e-mail about the key was lost, or that have none, of keys that can be redeemed."""
+    # Grouped once, and without the letters' own rows: a third of the time where 20,000 keys wait.
+    letters = _list_written().order_by().values("topic_id")
+    last_lost = Coalesce(Max("pk", filter=_IS_LOST), Value(0))
+    known = letters.annotate(last=Max("pk"), lost=last_lost).filter(last__gt=F("lost"))
+    return among.exclude(pk__in=known.values("topic_id"))
 
 
 def filter_unused(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:

@@ -1,24 +1,27 @@
 """What became of the licences of a school year: by day, by week, and what each school holds and uses of them.
 
-Who holds a seat is said by the seat today alone; the movements of seats say it of any day.
+How many seats are held today stands beside the allocations; the movements of seats say it of any day.
 """
 
 import datetime
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from django.db.models import Count, DateField, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, DateField, Exists, Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import TruncWeek
+from django.utils import timezone
 
 from collectivities.models import PortfolioSchool
-from core.calendar import PARIS, end_of_day, start_of_day
+from core.calendar import PARIS, date_in_paris, end_of_day, start_of_day
 from core.connections import connection
 from core.schemas import PublicRows
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.office_keys import ENTITLEMENTS, find_entitlements, list_entitlements
 from licensing.entitlements.queries import NET_SEATS_SQL, ends_in_school_year, get_last_days, get_school_year
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
-from mailing.models import LOST, Message
+from licensing.pools.queries import filter_unreached
+from mailing.models import LOST, Message, MessageState
 
 
 class SchoolHolding(NamedTuple):
@@ -54,6 +57,7 @@ given AS (
     WHERE allocation.revoked_at IS NULL AND allocation.units > 0
         AND entitlement.last_day = %(last_day)s
         AND entitlement.cancelled_at IS NULL
+        AND (%(schools)s::text[] IS NULL OR allocation.school_id = ANY(%(schools)s))
 )
 SELECT
     given.school_id,
@@ -78,10 +82,12 @@ GROUP BY given.school_id
 """  # noqa: S608 - constants, and parameters
 
 
-def list_school_holdings(*, last_day: datetime.date, day: datetime.date) -> dict[str, SchoolHolding]:
+def list_school_holdings(
+    *, last_day: datetime.date, day: datetime.date, among: Collection[str] | None = None
+) -> dict[str, SchoolHolding]:
     """Return by UAI what each school that has any licence valid until `last_day` holds on `day`. Two queries.
 
-    Suspended pools count, cancelled orders do not.
+    `among`: the UAIs of the schools to read; all by default. Suspended pools count, cancelled orders do not.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -90,6 +96,7 @@ def list_school_holdings(*, last_day: datetime.date, day: datetime.date) -> dict
                 **ENTITLEMENTS.read(),
                 "last_day": last_day,
                 "day": day,
+                "schools": None if among is None else list(among),
                 "lost": [state.value for state in LOST],
                 "topic": ALLOCATION_TOPIC,
                 "key": MessageKind.KEY.value,
@@ -97,6 +104,34 @@ def list_school_holdings(*, last_day: datetime.date, day: datetime.date) -> dict
             },
         )
         return {row[0]: SchoolHolding._make(row[1:]) for row in cursor.fetchall()}
+
+
+class YearAllocations(NamedTuple):
+    """The allocations that `list_school_holdings` adds up, unordered, for conditions on their schools."""
+
+    served: QuerySet[Allocation]
+    #: Of these: whose key waits to be redeemed, and whose last letter about it was lost.
+    dormant: QuerySet[Allocation]
+    unreached: QuerySet[Allocation]
+
+
+def find_year_allocations(*, last_day: datetime.date | None, day: datetime.date) -> YearAllocations:
+    """Return the allocations valid until `last_day` as they are on `day`; none without such a day.
+
+    One query before theirs.
+    """
+    ending = list(list_entitlements().filter(last_day=last_day, cancelled_at=None)) if last_day else []
+    served = Allocation.objects.served().filter(pool__entitlement__in=[one.pk for one in ending])
+    available = [one.pk for one in ending if one.available_on(day)]
+    dormant = served.filter(redeemed_at=None, pool__entitlement__in=available)
+    return YearAllocations(served, dormant, filter_unreached(dormant))
+
+
+def get_last_letter(kind: MessageKind) -> Subquery:
+    """Return when the last letter of a kind about an allocation left, as an expression on allocations."""
+    letters = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id=OuterRef("pk"), kind=kind)
+    sent = letters.exclude(state=MessageState.CANCELLED).order_by().values("topic_id")
+    return Subquery(sent.annotate(last=Max("sent_at")).values("last"))
 
 
 def list_running_years(day: datetime.date) -> list[datetime.date]:
@@ -228,8 +263,8 @@ class YearUse(NamedTuple):
 
 
 _DAYS = """
-    unnest(%(before)s::date[], %(last)s::date[], %(until)s::timestamptz[])
-    WITH ORDINALITY AS counted (before, last, until, number)
+    unnest(%(before)s::date[], %(last)s::date[], %(until)s::timestamptz[], %(is_now)s::boolean[])
+    WITH ORDINALITY AS counted (before, last, until, is_now, number)
 """
 #: With the keys of the office's pools of each year; ends in a condition of its last join.
 _KEYS = f"""
@@ -240,13 +275,13 @@ _KEYS = f"""
     JOIN public.tenants_collectivity AS collectivity
         ON collectivity.id = entitlement.collectivity_id AND collectivity.schema_name = %(schema)s
     JOIN public.entitlements_activationkey AS key ON key.entitlement_id = entitlement.id"""
-#: The keys that were redeemed by each day, and the seats that teachers held then.
+#: The seats that teachers held on each day that is past; today's stand beside the allocations.
 _USED = PublicRows(
     "used",
     {"number": "bigint", "key_id": "bigint", "seats": "bigint"},
     f"""
     SELECT counted.number, key.id, held.seats
-    FROM {_KEYS} AND key.redeemed_at < counted.until
+    FROM {_KEYS} AND key.redeemed_at < counted.until AND NOT counted.is_now
     CROSS JOIN LATERAL (
         SELECT {NET_SEATS_SQL} AS seats
         FROM public.entitlements_subscription AS subscription
@@ -257,26 +292,42 @@ _USED = PublicRows(
     """,  # noqa: S608 - constants, and parameters
 )
 # Volumes are today's: what a key was worth before it grew stands nowhere but in the journal's sentences.
+#
+# A row for each use that schools have of a day's licences, with how many have it: of 60,000 schools, some tens. Then of
+# the first day the schools with the most classes; and the one with the fewest licences, but as many as are asked for.
 _USES_SQL = f"""
-WITH {ENTITLEMENTS.cte}, {_USED.cte}
-SELECT
-    counted.number,
-    allocation.school_id,
-    sum(allocation.units)::bigint,
-    coalesce(sum(allocation.units) FILTER (WHERE used.key_id IS NOT NULL), 0)::bigint,
-    coalesce(sum(used.seats), 0)::bigint
-FROM {_DAYS}
-JOIN entitlement
-    ON entitlement.last_day > counted.before AND entitlement.last_day <= counted.last
-    AND entitlement.cancelled_at IS NULL
-JOIN pools_pool AS pool ON pool.entitlement_id = entitlement.id
-JOIN pools_allocation AS allocation
-    ON allocation.pool_id = pool.id AND allocation.created_at < counted.until
-    AND (allocation.revoked_at IS NULL OR allocation.revoked_at >= counted.until)
-    -- Who gave all back has none.
-    AND allocation.units > 0
-LEFT JOIN used ON used.number = counted.number AND used.key_id = allocation.key_id
-GROUP BY counted.number, allocation.school_id
+WITH {ENTITLEMENTS.cte}, {_USED.cte},
+served AS (
+    SELECT
+        counted.number,
+        allocation.school_id,
+        sum(allocation.units)::bigint AS given,
+        coalesce(sum(allocation.units) FILTER (WHERE allocation.redeemed_at < counted.until), 0)::bigint AS redeemed,
+        coalesce(sum(CASE WHEN counted.is_now THEN allocation.held ELSE used.seats END), 0)::bigint AS held
+    FROM {_DAYS}
+    JOIN entitlement
+        ON entitlement.last_day > counted.before AND entitlement.last_day <= counted.last
+        AND entitlement.cancelled_at IS NULL
+    JOIN pools_pool AS pool ON pool.entitlement_id = entitlement.id
+    JOIN pools_allocation AS allocation
+        ON allocation.pool_id = pool.id AND allocation.created_at < counted.until
+        AND (allocation.revoked_at IS NULL OR allocation.revoked_at >= counted.until)
+        -- Who gave all back has none.
+        AND allocation.units > 0
+    LEFT JOIN used ON used.number = counted.number AND used.key_id = allocation.key_id
+    GROUP BY counted.number, allocation.school_id
+),
+-- As many as are asked for, and one: the group of those that are not named may take one in.
+listed AS (
+    SELECT * FROM served WHERE number = 1 AND given >= %(least)s
+    ORDER BY held DESC, given DESC, school_id LIMIT %(limit)s::bigint + 1
+),
+smallest AS (SELECT * FROM served WHERE number = 1 AND given >= %(least)s ORDER BY given, school_id LIMIT 1)
+SELECT 'use', number, given, redeemed, held, count(*), '' FROM served GROUP BY number, given, redeemed, held
+UNION ALL
+SELECT 'listed', number, given, redeemed, held, 1, school_id FROM listed
+UNION ALL
+SELECT 'smallest', number, given, redeemed, held, 1, school_id FROM smallest
 """  # noqa: S608 - constants, and parameters
 _PURCHASES_SQL = f"""
 WITH {ENTITLEMENTS.cte}
@@ -315,16 +366,38 @@ def read_purchases(days: Sequence[YearDay]) -> list[YearPurchase]:
     return [found.get(number, YearPurchase()) for number in range(1, len(days) + 1)]
 
 
-def read_uses(days: Sequence[YearDay]) -> list[dict[str, YearUse]]:
-    """Return by UAI what the schools had of each year by its day; those without licences are left out.
+class YearUses(NamedTuple):
+    """What the schools had of the licences of some years by a day of each."""
 
-    Three queries.
+    #: For each day: how many schools had the same. Those without licences are left out.
+    counts: list[Counter[YearUse]]
+    #: Of the first day, the schools with so many licences or more: UAI and use, those that used the most first.
+    first: list[tuple[str, YearUse]]
+    #: The one of them with the fewest licences, if any.
+    smallest: tuple[str, YearUse] | None
+
+
+def read_uses(days: Sequence[YearDay], *, least: int, limit: int | None) -> YearUses:
+    """Return what the schools had of each year by its day.
+
+    `least`: from how many licences on schools are listed, those of the first day; `limit`: how many of them, and one;
+    None for all. Three queries.
     """
-    parameters = _build_parameters(days)
-    found: list[dict[str, YearUse]] = [{} for _ in days]
-    for number, uai, *counts in _fetch(_USES_SQL, parameters | ENTITLEMENTS.read() | _USED.read(parameters)):
-        found[number - 1][uai] = YearUse(*counts)
-    return found
+    parameters = _build_parameters(days) | {"least": least, "limit": limit}
+    uses = YearUses([Counter() for _ in days], [], None)
+    for kind, number, given, redeemed, used, count, uai in _fetch(
+        _USES_SQL, parameters | ENTITLEMENTS.read() | _USED.read(parameters)
+    ):
+        use = YearUse(given, redeemed, used)
+        if kind == "use":
+            uses.counts[number - 1][use] = count
+        elif kind == "listed":
+            uses.first.append((uai, use))
+        else:
+            uses = uses._replace(smallest=(uai, use))
+    # PostgreSQL says nothing of the order of a UNION.
+    uses.first.sort(key=lambda entry: (-entry[1].used, -entry[1].given, entry[0]))
+    return uses
 
 
 def read_seats_by_week(counted: YearDay) -> dict[datetime.date, int]:
@@ -333,8 +406,9 @@ def read_seats_by_week(counted: YearDay) -> dict[datetime.date, int]:
 
 
 def _build_parameters(days: Sequence[YearDay]) -> dict[str, Any]:
-    bounds = [get_last_days(one.year) for one in days]
+    bounds, today = [get_last_days(one.year) for one in days], date_in_paris(timezone.now())
     return {
+        "is_now": [one.day >= today for one in days],
         "before": [before for before, _ in bounds],
         "last": [last for _, last in bounds],
         "until": [end_of_day(one.day) for one in days],

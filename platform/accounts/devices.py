@@ -10,7 +10,9 @@ from typing import Any, NamedTuple, cast
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, logout
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user, logout
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
 from django.db.models import Q
@@ -18,6 +20,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from django.utils.functional import SimpleLazyObject
 
 from accounts import account_journal, attempt_delays, known_origins, second_factor
 from accounts.adapter import is_portal
@@ -68,6 +71,28 @@ def record_sign_in(request: HttpRequest, **_kwargs: Any) -> None:
     request.session[SIGNED_IN_AT] = timezone.now().timestamp()
     origin = known_origins.read_origin(request)
     request.session[SIGNED_IN_FROM] = [origin.network, known_origins.describe_browser(request)]
+
+
+class SessionAccountMiddleware(AuthenticationMiddleware):
+    """Django's, whose user was read with the session's row."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Set the user of the request, who is looked for when asked for."""
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: _find_user(request))  # type: ignore[assignment]  # as Django does
+
+
+def _find_user(request: HttpRequest) -> User | AnonymousUser:
+    """Return the account read with the session where Django would return it, too; else what Django does."""
+    session = cast("SessionStore", request.session)
+    backend = session.get(BACKEND_SESSION_KEY)  # reads the row
+    user = cast("User | None", session.account)
+    is_own = user is not None and user.is_active and session.get(SESSION_KEY) == str(user.pk)
+    if user is None or not is_own or backend not in settings.AUTHENTICATION_BACKENDS:
+        return get_user(request)
+    is_current = constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())
+    # Django ends the session of an earlier password, and renews one of an earlier secret key.
+    return user if is_current else get_user(request)
 
 
 class AccountSessionMiddleware:

@@ -18,7 +18,6 @@ from django.shortcuts import render
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts.mfa_forms import ConfirmCodeForm
 from accounts.models import User
 from accounts.requests import HtmxRequest
 from accounts.second_factor import is_enabled
@@ -102,6 +101,8 @@ def _confirm_with_the_form(request: HttpRequest, template: str, cancel_url: str)
     """Check the password or code sent beside a form; return None where it is right, else the page that asks for it."""
     data = request.POST if any(name.startswith(f"{_PREFIX}-") for name in request.POST) else None
     user = cast("User", request.user)
+    from accounts.mfa_forms import ConfirmCodeForm  # noqa: PLC0415 - a middleware needs this module, not passkeys
+
     form: Any
     if user.has_usable_password():
         form = ReauthenticateForm(data, user=user, prefix=_PREFIX)

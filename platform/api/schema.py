@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from django.core.validators import RegexValidator
 from drf_spectacular.contrib.django_filters import DjangoFilterExtension
-from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
@@ -22,6 +22,7 @@ from api.fields import StrictCharField, StrictSerializer, shadowing_field
 from api.idempotency import KEY_HEADER, REPLAYED_HEADER, UNSTORED_STATUSES
 from api.parsers import MAX_PARAMETER_LENGTH
 from api.problem_details import CONTENT_TYPE
+from api.tokens import BearerTokenAuthentication
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,3 +378,18 @@ class StrictCharFieldExtension(OpenApiSerializerFieldExtension):
         if not has_own_pattern and "pattern" not in schema and "format" not in schema:
             _forbid_nul(schema)
         return schema
+
+
+class TokenSchemeExtension(OpenApiAuthenticationExtension):
+    """OpenAPI security scheme of the API tokens."""
+
+    target_class = BearerTokenAuthentication
+    name = "token"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        """Return the security scheme object."""
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "Un jeton du bureau (« Réglages » → « API »), montré une seule fois à qui le crée.",
+        }

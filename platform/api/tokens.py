@@ -18,7 +18,6 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from django_tenants.utils import get_public_schema_name, schema_context
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
@@ -268,18 +267,3 @@ def _count_invalid_token(address: str, at: datetime.datetime) -> None:
         raise ApiProblem(
             "too_many_requests", str(throttled), status_code=429, retry_after=throttled.retry_after
         ) from None
-
-
-class TokenSchemeExtension(OpenApiAuthenticationExtension):
-    """OpenAPI security scheme of the API tokens."""
-
-    target_class = BearerTokenAuthentication
-    name = "token"
-
-    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
-        """Return the security scheme object."""
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "Un jeton du bureau (« Réglages » → « API »), montré une seule fois à qui le crée.",
-        }

@@ -76,7 +76,7 @@ MIDDLEWARE = [
     "web.middleware.RequestRecordMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "web.assets.AssetsMiddleware",
     # After those that complete every response, before the first query: the one for the host's collectivity.
     "web.outage.DatabaseOutageMiddleware",
     "tenants.middleware.HostTenantMiddleware",
@@ -86,7 +86,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "web.middleware.TypographyMiddleware",  # inside of the one that counts bytes
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.devices.SessionAccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

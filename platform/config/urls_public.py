@@ -8,6 +8,7 @@ from django.urls import include, path
 from mailing.provider_events import build_tracking_path
 from web import security_txt
 
+admin.autodiscover()
 urlpatterns = [
     path("admin/", admin.site.urls),
     path(security_txt.PATH, security_txt.security_txt, name="security_txt"),

@@ -1,14 +1,15 @@
-"""The database connection: typed as the tenant's, the one of the tables' owner, and the database's clock."""
+"""The database connection, typed as the tenant's: that of the tables' owner, one that is lost; the database's clock."""
 
 import contextlib
 import datetime
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 from django.db import connection as default_connection
 from django.db.utils import ConnectionHandler
 from django_tenants.postgresql_backend.base import DatabaseWrapper
@@ -62,6 +63,30 @@ def connected_as(role: dict[str, Any], *, database: str = "") -> Iterator[None]:
 
 #: Django's connection of the current thread, under the type of the backend that settings name.
 connection = cast("DatabaseWrapper", default_connection)
+
+
+logger = logging.getLogger(__name__)
+
+#: Waits before each new try while the database is away: a minute in all, and soon after it is back.
+_RETRY_DELAYS = (0.1, 0.4, 1.0, *[2.0] * 29)
+
+
+def retry_on_lost_database[Result](write: Callable[[], Result]) -> Result:
+    """Return what `write` returns; over a new connection, again and again for a minute, where the database's is lost.
+
+    For what a server outside has answered: unrecorded, it would be sent a second time. It must be harmless to repeat.
+    Raises the last error, and the first inside a transaction.
+    """
+    for delay in _RETRY_DELAYS:
+        try:
+            return write()
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block:
+                raise
+            logger.warning("What became of a sending could not be recorded; trying again in %s s", delay)
+            connection.close()
+            time.sleep(delay)
+    return write()
 
 
 class DatabaseClock:

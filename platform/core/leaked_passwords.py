@@ -10,7 +10,6 @@ from bisect import bisect_left
 from pathlib import Path
 from typing import BinaryIO
 
-import requests
 from django.views.decorators.debug import sensitive_variables
 
 logger = logging.getLogger(__name__)
@@ -54,6 +53,8 @@ def is_known_to_service(url: str, password: str) -> bool:
 
     `url`: of its ranges, as `https://api.pwnedpasswords.com/range/`.
     """
+    import requests  # noqa: PLC0415 - the settings import this module
+
     digest = _hash(password)
     prefix, suffix = digest[:_PREFIX_LENGTH], digest[_PREFIX_LENGTH:]
     try:

@@ -1,11 +1,15 @@
-"""What models are made with: row locks (`.locked()`), constraints on dates of others, the lookup `in_array`."""
+"""What models are made with: row locks (`.locked()`), constraints on dates of others, the lookup `in_array`.
+
+And rows of several models by a statement that is written, not built.
+"""
 
 import datetime
+from collections.abc import Sequence
 from functools import reduce
 from operator import and_
 from typing import Any, Final, Self
 
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, ForeignKey, Lookup, Q
 from django.db.models.sql.compiler import SQLCompiler
@@ -72,3 +76,32 @@ class LockableQuerySet[Row: models.Model](models.QuerySet[Row]):
         Without the key: rows that refer to a locked row may be inserted meanwhile.
         """
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
+
+
+class JoinedQuery:
+    """A written statement that reads a row of several models at once, for what is asked at every turn.
+
+    Django builds the SQL of a queryset each time: 1.3 ms of processor for a key with its entitlement and collectivity,
+    0.3 ms by this (bench redeem).
+    """
+
+    def __init__(self, sql: str, **rows: type[models.Model]) -> None:
+        """Take a statement with `{columns}` for all columns of the models, each of which has its name here as alias."""
+        fields = {name: model._meta.concrete_fields for name, model in rows.items()}  # noqa: SLF001 - Django's documented API
+        self._models = [(rows[name], [field.attname for field in of_model]) for name, of_model in fields.items()]
+        columns = (f'{name}."{field.column}"' for name, of_model in fields.items() for field in of_model)
+        self._sql = sql.format(columns=", ".join(columns))
+
+    def first(self, parameters: Sequence[Any]) -> list[Any] | None:
+        """Return an instance of each model, None where its primary key is null; None without a row."""
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, parameters)
+            values = cursor.fetchone()
+        if values is None:
+            return None
+        instances, start = [], 0
+        for model, names in self._models:
+            row = model.from_db(DEFAULT_DB_ALIAS, names, values[start : start + len(names)])
+            instances.append(row if row.pk is not None else None)
+            start += len(names)
+        return instances

@@ -17,7 +17,7 @@ from django.db import Error, InterfaceError, OperationalError, transaction
 from django.db.models import Case, F, Max, Min, PositiveSmallIntegerField, Q, Value, When
 from django.db.models.functions import Coalesce, Least
 
-from core.connections import DatabaseClock, connection
+from core.connections import DatabaseClock, connection, retry_on_lost_database
 from installation.hold import refuse_while_held
 from jobs.periodic_tasks import shutdown_requested
 from jobs.retention import schedule_pruning
@@ -27,14 +27,24 @@ from mailing.delivery_reports import count_messages
 from mailing.kinds import RenderedEmail
 from mailing.mail_server import ConnectionInterrupted, MessageRejected, ServerUnavailable, ServerWatch, SmtpConnection
 from mailing.mime import build_message_id, compose
-from mailing.models import MESSAGES_KEPT, Message, MessageQuerySet, MessageState, RefusalHandling
+from mailing.models import (
+    MESSAGES_KEPT,
+    Message,
+    MessageQuerySet,
+    MessageState,
+    RefusalHandling,
+    get_early_release,
+    get_lease_duration,
+)
 from mailing.operations import DRAIN, MESSAGES_PER_JOB
 
 # Leases on messages: claim, renew, release, record the outcome.
 #
-# A worker claims messages with `SKIP LOCKED` and commits before it sends, so no transaction is open during SMTP. The
-# messages of a killed worker become due again when its lease ends. No message is lost, and only those of the group that
-# was being sent when a worker died may be sent twice: acceptances are recorded `GROUP_SIZE` at a time, at most.
+# A worker claims messages with `SKIP LOCKED` and commits before it sends, so no transaction is open during SMTP. It
+# renews its leases at each heartbeat; those of a killed worker are taken over after three (`models.get_early_release`),
+# but for the group that was being sent, which becomes due again when the lease ends. A worker that was only slow loses
+# its lease, and sends nothing that is not noted under one. No message is lost, and only those of that group may be sent
+# twice: acceptances are recorded `GROUP_SIZE` at a time, at most.
 #
 # An outcome is recorded only while the lease is held (compared by `lease_until`): a worker whose lease has expired does
 # not overwrite the outcome of another. An acceptance is recorded all the same where nobody else is sending the message.
@@ -52,11 +62,6 @@ GROUP_SIZE = 10
 _RECORDED_WITHIN = 1.0
 # Limit of the smallint column; no delay depends on higher counts.
 _MAX_ATTEMPTS = 32_000
-
-
-def get_lease_duration() -> datetime.timedelta:
-    """Return the duration of a lease: longer than the SMTP timeouts of one message add up to."""
-    return datetime.timedelta(seconds=settings.MAIL_LEASE)
 
 
 @transaction.atomic
@@ -103,8 +108,9 @@ WITH leased AS MATERIALIZED (
     ORDER BY id FOR NO KEY UPDATE
 ),
 accepted AS (
-    UPDATE {_TABLE} AS message SET state = 'sent', lease_until = NULL, reason = '', unanswered = 0,
-        sent_at = answer.at, message_id = answer.message_id, attempts = least(message.attempts + 1, {_MAX_ATTEMPTS})
+    UPDATE {_TABLE} AS message SET state = 'sent', lease_until = NULL, stalled_since = NULL, reason = '',
+        sent_at = answer.at, message_id = answer.message_id, unanswered = 0,
+        attempts = least(message.attempts + 1, {_MAX_ATTEMPTS})
     FROM unnest(%(accepted)s::bigint[], %(moments)s::timestamptz[], %(message_ids)s::text[])
         AS answer (id, at, message_id)
     WHERE message.id = answer.id AND message.id IN (SELECT id FROM leased) RETURNING message.id
@@ -152,7 +158,7 @@ def release(messages: Sequence[Message], *, due_at: datetime.datetime | None = N
     if not messages:
         return
     state = MessageState.QUEUED if due_at is None else MessageState.DEFERRED
-    fields = {} if due_at is None else {"due_at": due_at, "reason": reason}
+    fields = {} if due_at is None else {"due_at": due_at, "reason": reason, "stalled_since": _STALLED_SINCE}
     # Those of an earlier doubt keep it; the first may be noted as handed over, and were not.
     unanswered = [When(pk=message.pk, then=message.unanswered) for message in messages[:GROUP_SIZE]]
     released = _filter_leased(messages).update(
@@ -174,9 +180,13 @@ def _filter_leased(messages: Sequence[Message]) -> MessageQuerySet:
     )
 
 
+#: Since the first attempt that our own server did not answer.
+_STALLED_SINCE = Coalesce("stalled_since", "due_at")
+
+
 def _conclude(message: Message, state: MessageState, **fields: object) -> bool:
     """Record the outcome if the lease is still held; return whether it was."""
-    fields = {"unanswered": message.unanswered} | fields
+    fields = {"unanswered": message.unanswered, "stalled_since": None} | fields
     concluded = _filter_leased([message]).update(state=state, lease_until=None, **fields)
     count_messages(state, concluded)
     return bool(concluded)
@@ -207,9 +217,17 @@ def record_accepted(message: Message, *, message_id: str, at: datetime.datetime)
     return bool(concluded)
 
 
-def record_deferred(message: Message, *, until: datetime.datetime, reason: str) -> bool:
-    """Record a temporary failure and when to retry."""
-    return _conclude(message, MessageState.DEFERRED, due_at=until, reason=reason, attempts=_count_attempt())
+def record_deferred(message: Message, *, until: datetime.datetime, reason: str, is_ours: bool = False) -> bool:
+    """Record a temporary failure and when to retry. `is_ours`: our own server's, not the recipient's."""
+    stalled_since = _STALLED_SINCE if is_ours else None
+    return _conclude(
+        message,
+        MessageState.DEFERRED,
+        due_at=until,
+        reason=reason,
+        attempts=_count_attempt(),
+        stalled_since=stalled_since,
+    )
 
 
 def record_interrupted(message: Message, *, at: datetime.datetime) -> bool:
@@ -225,6 +243,7 @@ def record_interrupted(message: Message, *, at: datetime.datetime) -> bool:
         reason=smtp_replies.INTERRUPTED,
         attempts=_count_attempt(),
         unanswered=interruptions,
+        stalled_since=_STALLED_SINCE,
     )
 
 
@@ -316,8 +335,6 @@ MAX_SECONDS = 10.0
 #: After which a drain looks again at due messages that another transaction has locked: a worker that claims them, or
 #: somebody who changes what they are about (`mailing.operations.hold_back`).
 LOCKED_DELAY = datetime.timedelta(seconds=2)
-#: Waits before each new try to record an outcome while the database is away: a minute in all.
-_RECORD_DELAYS = (0.1, 0.4, 1, 2, 4, 8, 15, 30)
 
 
 def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetime] | None = None) -> int:
@@ -370,7 +387,10 @@ def schedule_next(at: datetime.datetime, *, earliest: datetime.datetime | None =
     """Queue the next drain of this outbox for its next due message, not before `earliest`; none if none is pending."""
     pending = Message.objects.pending().aggregate(
         due=Min("due_at", filter=~Q(state=MessageState.SENDING)),
-        lapses=Min("lease_until", filter=Q(state=MessageState.SENDING)),
+        lapses=Min(
+            Case(When(unanswered=0, then=F("lease_until") - get_early_release()), default=F("lease_until")),
+            filter=Q(state=MessageState.SENDING),
+        ),
     )
     moments = [moment for moment in pending.values() if moment is not None]
     if not moments:
@@ -421,7 +441,7 @@ class _Batch:
         try:
             self._send_groups(render)
         finally:
-            self._retry_on_lost_database(self.record_accepted)
+            retry_on_lost_database(self.record_accepted)
 
     def _send_groups(self, render: Callable[[Message], RenderedEmail]) -> None:
         while self._remaining and not self.is_server_unavailable:
@@ -429,13 +449,13 @@ class _Batch:
                 release(self._remaining)
                 return
             if self._accepted and time.monotonic() - self._accepted_since >= _RECORDED_WITHIN:
-                self._retry_on_lost_database(self.record_accepted)
+                retry_on_lost_database(self.record_accepted)
             self._remaining = self.keep_leases()
             if not self._remaining:
                 return
             message = self._remaining[0]
             if message.pk not in self._handed_over:
-                self._retry_on_lost_database(self._begin_group)
+                retry_on_lost_database(self._begin_group)
             if message.pk in self._handed_over:
                 self._process(message, render)
             if not self.is_server_unavailable:
@@ -460,11 +480,12 @@ class _Batch:
         self._handed_over |= {message.pk for message in following} & recorded
 
     def keep_leases(self) -> list[Message]:
-        """Renew the leases when a third of their time is over; return the messages that are still leased."""
+        """Renew the leases at each heartbeat; return the messages that are still leased."""
         if not self._remaining:
             return []
-        until, at = self._remaining[0].lease_until, self._clock()
-        if until is not None and until - at > get_lease_duration() * 2 / 3:
+        until, at, lease = self._remaining[0].lease_until, self._clock(), get_lease_duration()
+        renewed_within = min(datetime.timedelta(seconds=settings.JOBS_HEARTBEAT), lease / 3)
+        if until is not None and until - at > lease - renewed_within:
             return self._remaining
         self.record_accepted()
         return renew(self._remaining, at=at)
@@ -489,7 +510,7 @@ class _Batch:
             self._record(lambda: record_held(message, reason=reason, at=self._clock()))
         except (OperationalError, InterfaceError):
             # The message is not at fault: the job is retried.
-            self._retry_on_lost_database(lambda: release(self._remaining))
+            retry_on_lost_database(lambda: release(self._remaining))
             raise
         except Exception:
             # Any error of one renderer must not stop the other messages of the batch.
@@ -509,22 +530,22 @@ class _Batch:
         except MessageRejected as refusal:
             self._record_rejection(message, refusal.answer)
             if refusal.answer.is_final:
-                self._retry_on_lost_database(lambda: self._watch.note_answer(at=self._clock()))
+                retry_on_lost_database(lambda: self._watch.note_answer(at=self._clock()))
         except ServerUnavailable as down:
             self.is_server_unavailable = True
             self._put_off_all(str(down), offered_at=at)
         except ConnectionInterrupted as broken:
             reason = str(broken)
             self._record(lambda: record_interrupted(message, at=self._clock()))
-            self._retry_on_lost_database(lambda: self._watch.note_failure(reason, since=at))
+            retry_on_lost_database(lambda: self._watch.note_failure(reason, since=at))
         except ValueError:
             self._record(lambda: record_failed(message, reason=smtp_replies.BAD_ADDRESS, at=at))
         except Exception:
             # A backend other than SMTP failed: defer this message, send the others.
             logger.exception("Message %s could not be handed over", message.pk)
             until = at + smtp_replies.UNAVAILABLE_DELAY
-            self._record(lambda: record_deferred(message, until=until, reason=smtp_replies.UNREACHABLE))
-            self._retry_on_lost_database(lambda: self._watch.note_failure(smtp_replies.UNREACHABLE, since=at))
+            self._record(lambda: record_deferred(message, until=until, reason=smtp_replies.UNREACHABLE, is_ours=True))
+            retry_on_lost_database(lambda: self._watch.note_failure(smtp_replies.UNREACHABLE, since=at))
         else:
             self.accepted += 1
             self._note_accepted(message, at=self._clock())
@@ -538,7 +559,7 @@ class _Batch:
             if not self._accepted:
                 self._accepted_since = time.monotonic()
             self._accepted.append(accepted)
-        self._retry_on_lost_database(lambda: self._watch.note_answer(at=at))
+        retry_on_lost_database(lambda: self._watch.note_answer(at=at))
 
     def _put_off_all(self, reason: str, *, offered_at: datetime.datetime) -> None:
         due_at = offered_at + smtp_replies.UNAVAILABLE_DELAY
@@ -547,7 +568,7 @@ class _Batch:
             release(self._remaining, due_at=due_at, reason=reason)
             self._watch.note_failure(reason, since=offered_at)
 
-        self._retry_on_lost_database(put_off)
+        retry_on_lost_database(put_off)
 
     def _send_with_reconnect(
         self, message: Message, rendered: RenderedEmail, at: datetime.datetime, *, may_blame_message: bool
@@ -598,25 +619,7 @@ class _Batch:
             with transaction.atomic():
                 outcome()
 
-        self._retry_on_lost_database(record)
-
-    def _retry_on_lost_database(self, write: Callable[[], None]) -> None:
-        """Write what a server answered, again and again for a minute if the database's connection is lost.
-
-        Without the note, what was accepted would be sent a second time. Repeating it is harmless: it depends on the
-        lease.
-        """
-        for delay in (*_RECORD_DELAYS, None):
-            try:
-                write()
-            except (OperationalError, InterfaceError):
-                if delay is None or connection.in_atomic_block:
-                    raise
-                logger.warning("The outcome of a message could not be recorded; trying again in %s s", delay)
-                connection.close()
-                time.sleep(delay)
-            else:
-                return
+        retry_on_lost_database(record)
 
 
 def _make_renderer(messages: list[Message]) -> Callable[[Message], RenderedEmail]:

@@ -98,8 +98,8 @@ def is_lasting(outage: MailServerOutage, at: datetime.datetime) -> bool:
 # The longest is the reply to the final dot: whoever gives up before it sends again what was accepted. While it waits,
 # the backend calls `on_wait`, so that its caller can renew leases.
 
-#: Seconds between two calls of `on_wait`.
-_WAIT_INTERVAL = 20.0
+#: Seconds between two calls of `on_wait`, at most: a heartbeat (`JOBS_HEARTBEAT`), as leases are renewed by it.
+_WAIT_INTERVAL = 10.0
 _START_MAIL_INPUT = 354
 
 
@@ -151,9 +151,10 @@ class _PatientMixin(smtplib.SMTP):
         deadline = time.monotonic() + self._patience
         if isinstance(sock, ssl.SSLSocket) and sock.pending():
             return
+        interval = min(_WAIT_INTERVAL, settings.JOBS_HEARTBEAT)
         with selectors.DefaultSelector() as selector:
             selector.register(sock, selectors.EVENT_READ)
-            while not selector.select(max(0.0, min(_WAIT_INTERVAL, deadline - time.monotonic()))):
+            while not selector.select(max(0.0, min(interval, deadline - time.monotonic()))):
                 if time.monotonic() >= deadline:
                     self.close()
                     raise smtplib.SMTPServerDisconnected(f"No reply within {self._patience:g} s")

@@ -10,6 +10,7 @@ Written only by `operations` (enqueue, cancel, release, further events), `leases
 import datetime
 from typing import ClassVar, Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.fields.json import KeyTransform
@@ -17,6 +18,7 @@ from django.db.models.functions import Coalesce, Now
 
 from core.models import LockableQuerySet, check_moment
 from core.registry import Registry
+from jobs.housekeeping import get_stall_timeout
 from mailing.smtp_replies import PERHAPS_ACCEPTED, REPLY_SEPARATOR
 
 #: After which a message is deleted, unless it has still to leave: an office sees what was written in the running school
@@ -58,6 +60,20 @@ UNSENT = (*PENDING, MessageState.HELD)
 LOST = (MessageState.BOUNCED, MessageState.FAILED)
 
 
+def get_lease_duration() -> datetime.timedelta:
+    """Return the duration of a lease: longer than the SMTP timeouts of one message add up to."""
+    return datetime.timedelta(seconds=settings.MAIL_LEASE)
+
+
+def get_early_release() -> datetime.timedelta:
+    """Return how long before its end a lease is void for messages that were not handed over to a server.
+
+    Whoever lives renews it at each heartbeat: after as many missed ones as end a worker, its messages are taken over.
+    One that was handed over waits for the whole lease, as its answer may still be recorded.
+    """
+    return max(get_lease_duration() - datetime.timedelta(seconds=get_stall_timeout()), datetime.timedelta())
+
+
 class MessageQuerySet(LockableQuerySet["Message"]):
     def pending(self) -> Self:
         return self.filter(state__in=PENDING)
@@ -78,12 +94,23 @@ class MessageQuerySet(LockableQuerySet["Message"]):
         return self.filter(state__in=LOST)
 
     def unclaimed_at(self, moment: datetime.datetime | Now) -> Self:
-        """Filter out the messages that a worker has leased."""
-        return self.exclude(state=MessageState.SENDING, lease_until__gt=moment)
+        """Filter out the messages that a worker has leased, and renews or has perhaps handed over."""
+        is_held = Q(unanswered__gt=0) | Q(lease_until__gt=moment + get_early_release())
+        return self.exclude(is_held, state=MessageState.SENDING, lease_until__gt=moment)
 
     def leaving_at(self, moment: datetime.datetime) -> Self:
         """Filter messages that are being sent, or due now."""
         return self.filter(Q(state=MessageState.SENDING) | Q(state=MessageState.QUEUED, due_at__lte=moment))
+
+    def overdue_at(self, moment: datetime.datetime) -> Self:
+        """Filter those that should have left, annotated with `overdue_since`: when they should have.
+
+        One that was planned for later is counted from that moment on. One that our own mail server did not take keeps
+        it, however often it is offered again. One that the recipient's server put off waits there: it is counted from
+        its next attempt on, where nobody makes it.
+        """
+        since = Coalesce("stalled_since", "due_at")
+        return self.pending().annotate(overdue_since=since).filter(overdue_since__lte=moment)
 
     def due_at(self, moment: datetime.datetime) -> Self:
         return self.pending().unclaimed_at(moment).filter(due_at__lte=moment)
@@ -131,6 +158,8 @@ class Message(models.Model):
     created_at = models.DateTimeField("créé le")
     # Earliest sending time: chosen by the sender, then the next attempt of a deferred message.
     due_at = models.DateTimeField("à envoyer le")
+    # When it should have left, where our own mail server has not taken it since; each attempt in vain moves `due_at`.
+    stalled_since = models.DateTimeField(null=True)
     # Number of replies by a server about this message.
     attempts = models.PositiveSmallIntegerField("tentatives", default=0)
     # Higher leaves first within an outbox: single messages before those of an import.

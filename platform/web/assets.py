@@ -13,6 +13,8 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage
+from django.http import HttpRequest, HttpResponse
+from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 SOURCE_MAP = re.compile(r"sourceMappingURL")
@@ -64,6 +66,22 @@ class HashedAssets(CompressedManifestStaticFilesStorage):
         if template is not None and SOURCE_MAP.search(template):
             return lambda _match: ""
         return super().url_converter(name, hashed_files, template, *args, **kwargs)
+
+
+class AssetsMiddleware(WhiteNoiseMiddleware):
+    """WhiteNoise's, which looks at a collected file when it is first asked for: at all 2,500, a tenth of the start."""
+
+    def update_files_dictionary(self, root: str, prefix: str) -> None:
+        """Note the folder alone."""
+        self.directories.insert(0, (root, prefix))
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        path = request.path_info
+        is_known = path in self.files or not path.startswith(self.static_prefix)
+        # What is not there is not noted: anyone may ask for as many names as they like.
+        if not is_known and (asset := self.find_file(path)) is not None:
+            self.files[path] = asset
+        return super().__call__(request)
 
 
 _MESSAGE = (

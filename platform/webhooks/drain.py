@@ -13,22 +13,28 @@ paused; one that hangs is paused at once.
 
 import contextlib
 import datetime
+import functools
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import NamedTuple
 
+from django.db import InterfaceError, OperationalError
+
 from core.advisory_locks import try_session_lock
-from core.connections import DatabaseClock, connection
+from core.connections import DatabaseClock, connection, retry_on_lost_database
 from core.sealing import UnsealError
 from installation.hold import refuse_while_held
 from jobs.periodic_tasks import shutdown_requested
 from jobs.tasks import defer_once, round_up_to_second
-from webhooks import endpoints, http_client, leases
+from webhooks import endpoints, leases, url_policy
 from webhooks.http_client import MAX_CONCURRENT_REQUESTS, WebhookRequest, WebhookSender
 from webhooks.leases import AttemptResult
 from webhooks.models import Delivery, WebhookEndpoint
 from webhooks.operations import DRAIN
+
+logger = logging.getLogger(__name__)
 
 type Clock = Callable[[], datetime.datetime]
 
@@ -73,24 +79,38 @@ class _OfficeDrain:
         self._rounds: dict[Future[list[AttemptResult]], _Round] = {}
 
     def run(self) -> int:
-        """Send until nothing is due or the time is over; return how many were delivered."""
+        """Send until nothing is due, the time is over or the database lost; return how many were delivered.
+
+        What is on its way then is waited for and recorded: it would be sent a second time.
+        """
         delivered = 0
-        looked_at = time.monotonic()
-        self._start_rounds(WebhookEndpoint.objects.listening().order_by("pk").values_list("pk", flat=True))
-        while self._rounds:
+        session, looked_at = connection.connection, float("-inf")
+        again: list[int] = []
+        while True:
+            # The office's lock goes with the session: another drain may run.
+            if connection.connection is session:
+                try:
+                    if time.monotonic() - looked_at >= _LOOK_INTERVAL:
+                        looked_at = time.monotonic()
+                        busy = [one.endpoint_id for one in self._rounds.values()]
+                        others = WebhookEndpoint.objects.listening().exclude(pk__in=busy).order_by("pk")
+                        again = list(others.values_list("pk", flat=True))
+                    self._start_rounds(again)
+                except (OperationalError, InterfaceError):
+                    logger.warning("The database was lost: what is on its way is recorded, nothing else is sent")
+                    connection.close()
+            if not self._rounds:
+                return delivered
             done, _ = wait(self._rounds, timeout=_LOOK_INTERVAL, return_when=FIRST_COMPLETED)
             ended = {self._rounds.pop(future): future.result() for future in done}
-            for (endpoint_id, claimed), outcomes in ended.items():
-                delivered += leases.record_results(
-                    endpoint_id=endpoint_id, claimed=claimed, outcomes=outcomes, at=self._clock()
-                )
+            for sent, outcomes in ended.items():
+                delivered += retry_on_lost_database(functools.partial(self._record, sent, outcomes))
             again = [one.endpoint_id for one in ended]
-            if time.monotonic() - looked_at >= _LOOK_INTERVAL:
-                looked_at = time.monotonic()
-                busy = [one.endpoint_id for one in self._rounds.values()]
-                again = list(WebhookEndpoint.objects.listening().exclude(pk__in=busy).values_list("pk", flat=True))
-            self._start_rounds(again)
-        return delivered
+
+    def _record(self, sent: _Round, outcomes: Sequence[AttemptResult]) -> int:
+        return leases.record_results(
+            endpoint_id=sent.endpoint_id, claimed=sent.claimed, outcomes=outcomes, at=self._clock()
+        )
 
     def _start_rounds(self, endpoint_ids: Iterable[int]) -> None:
         """Start a round for each of these endpoints that has something due and is not paused."""
@@ -108,7 +128,7 @@ class _OfficeDrain:
     def _send(
         self, endpoint: WebhookEndpoint, claimed: Sequence[Delivery], at: datetime.datetime
     ) -> Future[list[AttemptResult]]:
-        if not http_client.is_scheme_allowed(endpoint.url):
+        if not url_policy.is_scheme_allowed(endpoint.url):
             return _fail(claimed, leases.HTTP_NOT_ALLOWED)
         try:
             secrets = endpoints.get_secrets(endpoint, at)

@@ -21,7 +21,7 @@ from core.connections import connection
 from core.exceptions import DomainError, Refusal
 from core.sealing import Sealer
 from jobs import due
-from webhooks import http_client, leases
+from webhooks import leases, url_policy
 from webhooks.event_types import WebhookEventType, list_subscribable_types
 from webhooks.models import Delivery, DeliveryState, DisabledReason, WebhookEndpoint, WebhookEvent
 from webhooks.operations import (
@@ -131,7 +131,7 @@ def add(*, url: str, types: Collection[str], by_id: int | None, at: datetime.dat
 
     Raises `Refusal` for an address or a type that is not allowed, an address that is taken, or too many endpoints.
     """
-    http_client.check_url(url)
+    url_policy.check_url(url)
     valid_types = _check_types(types)
     if WebhookEndpoint.objects.kept().count() >= MAX_ENDPOINTS:
         raise Refusal(
@@ -156,7 +156,7 @@ def update(
     endpoint = get_locked(endpoint_id)
     must_drain = False
     if url is not None and url != endpoint.url:
-        http_client.check_url(url)
+        url_policy.check_url(url)
         endpoint.url, must_drain = url, True
     if types is not None:
         endpoint.types = _check_types(types)

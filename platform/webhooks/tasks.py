@@ -6,7 +6,6 @@ from core.connections import DatabaseClock
 from jobs.due import declare_due_work
 from jobs.retention import declare_pruned_elsewhere
 from jobs.tasks import declare_lane, task
-from webhooks import drain as draining
 from webhooks import operations
 from webhooks.models import WebhookEvent
 from webhooks.operations import DRAIN, PRUNE, RETENTION
@@ -23,6 +22,8 @@ declare_pruned_elsewhere(WebhookEvent, kept_for=RETENTION, since="at")
 @task(name=DRAIN, queue="webhooks")
 def drain() -> int | None:
     """Drain the endpoints of an office."""
+    from webhooks import drain as draining  # noqa: PLC0415 - loads the HTTP client, which workers alone need
+
     return draining.drain()
 
 

@@ -9,10 +9,9 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-import aiohttp
 from django.conf import settings
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name
@@ -27,6 +26,9 @@ from jobs.tasks import defer
 from schools.directory.models import ChangeVerdict, DirectoryChange, DirectorySync, HeldDirectoryFile, SyncOutcome
 from schools.directory.operations import ConfirmationNeeded, FileOrigin, SyncReport, record_run, synchronise
 from schools.exceptions import DirectoryRefused, DownloadFailed, SynchronisationInProgress
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
 
 #: The national file has 45 MB.
 MAX_BYTES = 200 * 1024 * 1024
@@ -68,6 +70,8 @@ def download(url: str, target: IO[bytes], *, etag: str = "", last_modified: str 
 
     Raises `DownloadFailed`. Redirections are followed, to addresses that are checked in the same way.
     """
+    import aiohttp  # noqa: PLC0415 - every process knows this module's task; once a day one downloads
+
     known = {"If-None-Match": etag, "If-Modified-Since": last_modified}
     try:
         return asyncio.run(_download(url, target, {name: value for name, value in known.items() if value}))
@@ -87,6 +91,8 @@ def download(url: str, target: IO[bytes], *, etag: str = "", last_modified: str 
 
 async def _download(url: str, target: IO[bytes], known: dict[str, str]) -> DownloadedFile | None:
     """As `download`. `known`: the headers by which the server knows that it has nothing new."""
+    import aiohttp  # noqa: PLC0415 - as above
+
     headers = {"Accept-Encoding": "identity", "User-Agent": "Peps-Directory/1", **known}
     socket_factory = functools.partial(
         outgoing_addresses.create_socket, private_networks=settings.DIRECTORY_PRIVATE_NETWORKS
@@ -112,7 +118,7 @@ async def _download(url: str, target: IO[bytes], known: dict[str, str]) -> Downl
     raise DownloadFailed(f"Le site renvoie d'une adresse à l'autre plus de {_MAX_REDIRECTS} fois.")
 
 
-async def _read(response: aiohttp.ClientResponse, target: IO[bytes]) -> DownloadedFile:
+async def _read(response: "ClientResponse", target: IO[bytes]) -> DownloadedFile:
     if response.status != _OK:
         raise DownloadFailed(f"Le site répond par une erreur ({response.status}).")
     if response.content_type == "text/html":

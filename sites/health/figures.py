@@ -77,9 +77,11 @@ def _read_queue(at: datetime.datetime) -> Iterator[Metric]:
 
 
 def _read_mail(at: datetime.datetime) -> Iterator[Metric]:
-    mail = Message.objects.due_at(at).aggregate(count=Count("pk"), since=Min("due_at"))
+    mail = Message.objects.overdue_at(at).aggregate(count=Count("pk"), since=Min("overdue_since"))
     age = 0.0 if mail["since"] is None else _age(mail["since"], at)
-    yield GaugeMetricFamily("peps_portal_messages_due", "Due e-mails of the portal.", value=mail["count"])
+    yield GaugeMetricFamily(
+        "peps_portal_messages_due", "E-mails of the portal that should have left.", value=mail["count"]
+    )
     yield GaugeMetricFamily("peps_portal_messages_age_seconds", "How long the oldest waits.", value=age)
     outage = find_outage(at)
     failing = 0.0 if outage is None else _age(outage.failing_since, at)

@@ -179,6 +179,7 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
         "managers": managers,
         "dormant_days": DORMANT_DAYS,
         "contact": waiting.contact,
+        "late_emails": waiting.late_emails,
         "stuck": stuck,
         "dormant_query": f"state={DORMANT}",
         "stuck_lists": _list_all_stuck(stuck),

@@ -176,7 +176,7 @@ class _ReportPdf(LetterheadPdf):
         for school in report.name_schools(MAX_SCHOOLS):
             cells = [school.name, school.commune, *map(formatting.number, school.use)]
             self._write_row(cells, _SCHOOL_WIDTHS, texts=2)
-        if (others := len(report.split.named) - MAX_SCHOOLS) > 0:
+        if (others := report.split.total - MAX_SCHOOLS) > 0:
             words = formatting.pluralize(others, "autre école", "autres écoles")
             left = report.add_up_named(MAX_SCHOOLS)
             cells = [f"{words}, dans le classeur", "", *map(formatting.number, left)]

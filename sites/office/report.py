@@ -106,9 +106,8 @@ def show_report(request: OfficeHttpRequest) -> HttpResponse:
         buys = request.member.may(Capability.BUY_LICENCES)
         buyers = [] if buys else list_members(Capability.BUY_LICENCES)
         return render(request, "office/report.html", {"buys": buys, "buyers": buyers})
-    report = _read(request, years)
+    report = _read(request, years, named=MAX_SCHOOLS)
     with_price = request.member.may(Capability.READ_ORDERS)
-    named = len(report.split.named)
     context = {
         "report": report,
         "years": [(year, format_school_year(year)) for year in years],
@@ -118,7 +117,7 @@ def show_report(request: OfficeHttpRequest) -> HttpResponse:
         "notes": list_notes(report, with_price=with_price),
         "curve": draw_report_curve(report.weeks) if report.weeks else None,
         "schools": report.name_schools(MAX_SCHOOLS),
-        "more_schools": max(0, named - MAX_SCHOOLS),
+        "more_schools": max(0, report.split.total - MAX_SCHOOLS),
         "group_words": describe_group(report.grouped) if report.grouped else "",
         "has_logo": get_office_settings().logo is not None,
     }
@@ -154,7 +153,7 @@ def report_workbook(request: OfficeHttpRequest) -> HttpResponse:
     return build_file_response(content, name=f"{_name_file(report)}.xlsx", content_type=_XLSX)
 
 
-def _read(request: HttpRequest, years: Sequence[int]) -> YearReport:
+def _read(request: HttpRequest, years: Sequence[int], *, named: int | None = None) -> YearReport:
     """Return the report that the address asks for, or of the year to show first.
 
     Raises `Http404` for a year without licences.
@@ -166,7 +165,7 @@ def _read(request: HttpRequest, years: Sequence[int]) -> YearReport:
     year = first if asked is None else {str(one): one for one in years}.get(asked)
     if year is None:
         raise Http404("The collectivity has no licences of this year.")
-    return read_report(year, today)
+    return read_report(year, today, named=named)
 
 
 def _name_file(report: YearReport) -> str:

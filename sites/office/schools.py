@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import django_filters
 from django.core.paginator import Paginator
-from django.db.models import F, OrderBy, QuerySet
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum, Window
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
@@ -22,7 +23,7 @@ from accounts.throttling import limit_downloads
 from collectivities.access import OfficeHttpRequest, office
 from collectivities.capabilities import Capability
 from collectivities.models import PortfolioSchool
-from collectivities.operations.portfolio import CONTACT_CHOICES, PortfolioFilter
+from collectivities.operations.portfolio import CONTACT_CHOICES, PortfolioFilter, list_commune_choices
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
 from core.documents import build_file_response
@@ -30,9 +31,18 @@ from core.formatting import format_school_year
 from core.spreadsheets import WorksheetContent
 from core.spreadsheets import build_workbook as write_workbook
 from licensing.pools.filters import DORMANT_DAYS
+from licensing.pools.models import MessageKind
 from licensing.pools.queries import AllocationState, KeyLetters, list_key_letters
 from licensing.pools.wording import SchoolKey
-from licensing.pools.year_use import SchoolHolding, list_running_years, list_school_holdings
+from licensing.pools.year_use import (
+    SchoolHolding,
+    YearAllocations,
+    find_year_allocations,
+    get_last_letter,
+    list_running_years,
+    list_school_holdings,
+)
+from schools.models import School
 from schools.wording import format_school_name
 from sites.office.school import LIST_PARAMETER
 
@@ -67,23 +77,17 @@ LETTER_COLUMNS = (
     SortColumn("sent_at", "Clé envoyée", is_date=True),
     SortColumn("reminded_at", "Relancée", is_date=True),
 )
+_FIGURES = frozenset(column.name for column in COLUMNS if column.is_figure)
 #: Longest part of a file's name.
 _MAX_SLUG = 40
 
 
-def fits(licences: str, holding: SchoolHolding) -> bool:
-    """Whether a school that holds this is of the choice; every school is of the empty one."""
-    if licences == NONE:
-        return not holding.units
-    if licences == DORMANT:
-        return holding.is_dormant
-    return holding.is_unreached if licences == UNREACHED else True
-
-
 class SchoolListFilter(PortfolioFilter):
-    """Filter portfolio schools; `licences` and `year` are applied to what the schools hold, outside the database."""
+    """Filter portfolio schools, also by what they hold of the year that is chosen."""
 
-    licences = django_filters.ChoiceFilter(label="Licences", empty_label="Toutes", choices=_LICENCES, method="keep")
+    licences = django_filters.ChoiceFilter(
+        label="Licences", empty_label="Toutes", choices=_LICENCES, method="by_licences"
+    )
     year = django_filters.ChoiceFilter(label="Année scolaire", empty_label=None, choices=[], method="keep")
 
     def __init__(
@@ -93,10 +97,11 @@ class SchoolListFilter(PortfolioFilter):
         *,
         years: Sequence[datetime.date],
         communes: Mapping[str, str],
+        day: datetime.date,
     ) -> None:
         """Offer the communes, by code; and the years where there are several: the first unless another is chosen."""
         super().__init__(data, queryset)
-        self._years, self.communes = years, communes
+        self._years, self.communes, self._day = years, communes, day
         self.filters["commune"].extra["choices"] = list(communes.items())
         if len(years) > 1:
             self.filters["year"].extra["choices"] = [(str(day), format_school_year(day.year)) for day in years]
@@ -106,6 +111,18 @@ class SchoolListFilter(PortfolioFilter):
     def keep(self, rows: QuerySet[PortfolioSchool], name: str, value: str) -> QuerySet[PortfolioSchool]:
         """Leave the rows as they are."""
         return rows
+
+    def by_licences(self, rows: QuerySet[PortfolioSchool], name: str, value: str) -> QuerySet[PortfolioSchool]:
+        """Keep the schools without any licence of the year, with a key that waits, or with one that is lost."""
+        if value == NONE:
+            return rows.exclude(school_id__in=self.allocations.served.values("school_id"))
+        chosen = self.allocations.dormant if value == DORMANT else self.allocations.unreached
+        return rows.filter(school_id__in=chosen.values("school_id"))
+
+    @cached_property
+    def allocations(self) -> YearAllocations:
+        """The allocations of the licences that are shown."""
+        return find_year_allocations(last_day=self.last_day, day=self._day)
 
     @property
     def last_day(self) -> datetime.date | None:
@@ -157,15 +174,10 @@ class SchoolListFilter(PortfolioFilter):
 
 _NOTHING = SchoolHolding()
 _PLACES = ("school__commune_folded", "school__name_folded", "school_id")
+#: What the columns of the portfolio and the directory are sorted by, but for the usual order.
+_ROW_ORDERS = {"name": "school__name_folded", "classes": "classes"}
 #: How many schools without a way to reach them are named above the list.
 _MAX_NAMED = 5
-
-
-#: The columns that `SchoolHolding` has.
-_HELD = frozenset({"units", "redeemed", "used"})
-_LETTERS = frozenset(column.name for column in LETTER_COLUMNS)
-#: What the database sorts by, for the columns that are not in the usual order.
-_ROW_ORDERS = {"name": "school__name_folded", "classes": "classes"}
 
 
 class SchoolWithHolding(NamedTuple):
@@ -211,96 +223,129 @@ class Overview(NamedTuple):
     named: list[tuple[str, str]]
 
 
-class _PortfolioEntry(NamedTuple):
-    """What the page needs to know of every school of the portfolio."""
+class SchoolOrder:
+    """The UAIs of schools in order, read a page at a time."""
 
-    uai: str
-    name: str
-    commune_code: str
-    commune: str
+    def __init__(self, schools: QuerySet[PortfolioSchool], *parts: QuerySet[Any]) -> None:
+        """Take all the schools; and where they are sorted apart, those that stand first and the others."""
+        self._schools = schools
+        self._parts = [part.values_list("school_id", flat=True) for part in parts or [schools]]
+
+    @cached_property
+    def _count(self) -> int:
+        return self._schools.count()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(self._parts)
+
+    def __getitem__(self, places: slice) -> list[str]:
+        start, stop, _ = places.indices(len(self))
+        first, *others = self._parts
+        found = list(first[start:stop])
+        for part in others:
+            if len(found) < stop - start:
+                before = start + len(found) if found else first.count()
+                found += part[max(start - before, 0) : stop - before]
+        return found
 
 
 @dataclass(frozen=True)
 class SchoolListing:
-    """The schools that answer to the query parameters, in the order asked for. Four queries at most, and one a page."""
+    """The schools that answer to the query parameters, in the order asked for; the database filters and sorts them."""
 
     filter: SchoolListFilter
     #: The column sorted by, with « - » before it where the order is reversed.
     sort: str
-    uais: list[str]
-    _portfolio: Sequence[_PortfolioEntry]
-    _holdings: Mapping[str, SchoolHolding]
+    uais: SchoolOrder
+    _day: datetime.date
 
     @classmethod
-    def of(cls, parameters: QueryDict, day: datetime.date) -> SchoolListing:
-        """Read the parameters of the page; invalid ones are ignored."""
+    def of(cls, parameters: QueryDict, day: datetime.date, *, lists_communes: bool = True) -> SchoolListing:
+        """Read the parameters of the page; invalid ones are ignored. Two queries, and two for what schools hold.
+
+        `lists_communes`: whether to read those of the portfolio, where none is chosen.
+        """
+        communes = dict(list_commune_choices()) if lists_communes or "commune" in parameters else {}
         rows = PortfolioSchool.objects.order_by(*_PLACES)
-        columns = ("school_id", "school__name", "school__commune_code", "school__commune")
-        portfolio = list(map(_PortfolioEntry._make, rows.values_list(*columns)))
-        # By name, as the rows are.
-        communes = {entry.commune_code: entry.commune for entry in portfolio}
-        school_filter = SchoolListFilter(parameters, rows, years=list_running_years(day), communes=communes)
-        last_day = school_filter.last_day
-        holdings = {} if last_day is None else list_school_holdings(last_day=last_day, day=day)
+        school_filter = SchoolListFilter(parameters, rows, years=list_running_years(day), communes=communes, day=day)
         sort = parameters.get("sort", "")
         if sort.removeprefix("-") not in {column.name for column in school_filter.columns}:
             sort = "commune"
-        column, reverse = sort.removeprefix("-"), sort.startswith("-")
-        if school_filter.list_chosen("text", "commune", "contact") or column in _ROW_ORDERS:
-            found = school_filter.qs.order_by(*_list_order(column, reverse=reverse))
-            uais = list(found.values_list("school_id", flat=True))
-        else:
-            uais = [entry.uai for entry in portfolio]
-        if licences := school_filter.chosen_licences:
-            uais = [uai for uai in uais if fits(licences, holdings.get(uai, _NOTHING))]
-        if column in _HELD:
-            # Sorted here: the sums stand in no table. Schools of one sum keep their order.
-            uais.sort(key=lambda uai: getattr(holdings.get(uai, _NOTHING), column), reverse=reverse)
-        elif column in _LETTERS:
-            # Without one come last in both directions: a school that was never reminded is no late one.
-            dated = [uai for uai in uais if getattr(holdings.get(uai, _NOTHING), column)]
-            dated.sort(key=lambda uai: getattr(holdings[uai], column), reverse=reverse)
-            uais = [*dated, *(uai for uai in uais if not getattr(holdings.get(uai, _NOTHING), column))]
-        elif column == "commune" and reverse:
-            uais.reverse()
-        return cls(school_filter, sort, uais, portfolio, holdings)
+        return cls(school_filter, sort, _sort_schools(school_filter, sort), day)
 
-    def load(self, uais: Collection[str]) -> list[SchoolWithHolding]:
-        """Return these schools, in this order. One query."""
-        rows = {
-            row.school_id: row
-            for row in PortfolioSchool.objects.select_related("school").filter(school_id__in_array=uais)
-        }
-        names = Counter(entry.name.casefold() for entry in self._portfolio)
-        return [
-            SchoolWithHolding(row, self._holdings.get(uai, _NOTHING), names[row.school.name.casefold()] > 1)
-            for uai in uais
-            if (row := rows.get(uai))
-        ]
+    def load(self, uais: Collection[str] | None = None) -> list[SchoolWithHolding]:
+        """Return these schools, in this order; all by default. Three queries."""
+        rows = PortfolioSchool.objects.select_related("school")
+        last_day, listed = self.filter.last_day, list(self.uais) if uais is None else uais
+        holdings = {} if last_day is None else list_school_holdings(last_day=last_day, day=self._day, among=uais)
+        found = {row.school_id: row for row in (rows if uais is None else rows.filter(school_id__in_array=uais))}
+        return [SchoolWithHolding(found[uai], holdings.get(uai, _NOTHING)) for uai in listed if uai in found]
+
+    def load_page(self, uais: Collection[str]) -> list[SchoolWithHolding]:
+        """Return the schools of a page, and which of them have namesakes in the portfolio. Four queries."""
+        schools = self.load(uais)
+        portfolio = PortfolioSchool.objects.values("school_id")
+        names = {listed.row.school.name_folded for listed in schools}
+        same = School.objects.filter(name_folded__in_array=names, pk__in=portfolio).order_by().values("name_folded")
+        repeated = set(same.annotate(n=Count("pk")).filter(n__gt=1).values_list("name_folded", flat=True))
+        return [listed._replace(has_namesake=listed.row.school.name_folded in repeated) for listed in schools]
 
     def summarise(self) -> Overview:
-        """Return the figures over the whole portfolio, whatever is filtered."""
-        without = dormant = 0
-        unreached = []
-        for entry in self._portfolio:
-            holding = self._holdings.get(entry.uai)
-            if holding is None:
-                without += 1
-                continue
-            dormant += holding.is_dormant
-            if holding.is_unreached:
-                unreached.append((entry.uai, format_school_name(entry.name)))
-        return Overview(len(self._portfolio), without, dormant, len(unreached), unreached[:_MAX_NAMED])
+        """Return the figures over the whole portfolio, whatever is filtered. Two queries."""
+        year, portfolio = self.filter.allocations, PortfolioSchool.objects.all()
+        counted = portfolio.aggregate(
+            total=Count("pk"),
+            served=Count("pk", filter=Q(school_id__in=year.served.values("school_id"))),
+            dormant=Count("pk", filter=Q(school_id__in=year.dormant.values("school_id"))),
+        )
+        lost = portfolio.filter(school_id__in=year.unreached.values("school_id")).order_by(*_PLACES)
+        named = lost.values_list("school_id", "school__name", Window(Count("pk")))[:_MAX_NAMED]
+        return Overview(
+            total=counted["total"],
+            without=counted["total"] - counted["served"],
+            dormant=counted["dormant"],
+            unreached=max((count for _, _, count in named), default=0),
+            named=[(uai, format_school_name(name)) for uai, name, _ in named],
+        )
 
 
-def _list_order(column: str, *, reverse: bool) -> list[OrderBy]:
-    """Return the order by a column of the portfolio or the directory, then by commune; by commune for the others."""
-    usual = [F(field).asc() for field in _PLACES]
-    if column not in _ROW_ORDERS:
-        return usual
-    by_column = F(_ROW_ORDERS[column])
-    # Unknown numbers of classes come last in both directions.
-    return [by_column.desc(nulls_last=True) if reverse else by_column.asc(nulls_last=True), *usual]
+def _sort_schools(school_filter: SchoolListFilter, sort: str) -> SchoolOrder:
+    """Return the schools that the filter keeps, by a column and then by commune."""
+    column, is_reversed = sort.removeprefix("-"), sort.startswith("-")
+    found = school_filter.qs
+    if column == "commune":
+        return SchoolOrder(found.reverse() if is_reversed else found)
+    if column in _ROW_ORDERS:
+        by_column = F(_ROW_ORDERS[column])
+        # Unknown numbers of classes come last in both directions.
+        first = by_column.desc(nulls_last=True) if is_reversed else by_column.asc(nulls_last=True)
+        return SchoolOrder(found.order_by(first, *_PLACES))
+    figures = _list_figures(school_filter.allocations, column)
+    others = found.exclude(school_id__in=figures.values("school_id"))
+    ranked = figures.filter(school_id__in=found.order_by().values("school_id"))
+    ranked = ranked.order_by("-figure" if is_reversed else "figure", *_PLACES)
+    # Those without a date come last in both directions: a school that was never reminded is no late one.
+    parts = (others, ranked) if column in _FIGURES and not is_reversed else (ranked, others)
+    return SchoolOrder(found, *parts)
+
+
+def _list_figures(year: YearAllocations, column: str) -> QuerySet[Any]:
+    """Return the schools that have any of a column of what schools hold, with how much, or when."""
+    if column in _FIGURES:
+        some = {
+            "units": year.served,
+            "redeemed": year.served.filter(redeemed_at__isnull=False),
+            "used": year.served.filter(held__gt=0),
+        }[column]
+        figure: Any = Sum("held" if column == "used" else "units")
+    else:
+        kind, choose = (MessageKind.KEY, Min) if column == "sent_at" else (MessageKind.REMINDER, Max)
+        some, figure = year.dormant, choose(get_last_letter(kind))
+    figures: QuerySet[Any] = some.values("school_id", *_PLACES[:-1]).annotate(figure=figure)
+    return figures.filter(figure__isnull=False)
 
 
 _NO_LETTERS = KeyLetters()
@@ -346,29 +391,37 @@ _XLSX_CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetm
 @require_GET
 def school_list(request: OfficeHttpRequest) -> HttpResponse:
     """List the filtered and sorted schools of the portfolio, below what the whole portfolio lacks."""
-    listing = SchoolListing.of(request.GET, date_in_paris(timezone.now()))
-    page = Paginator(listing.uais, PAGE_SIZE).get_page(request.GET.get("page"))
-    last_day = listing.filter.last_day
-    overview, manages = listing.summarise(), request.member.may(Capability.GIVE_LICENCES)
+    # While a text is typed, the list alone is fetched.
+    lists_alone = bool(request.htmx) and not request.htmx.history_restore_request
+    listing = SchoolListing.of(request.GET, date_in_paris(timezone.now()), lists_communes=not lists_alone)
+    # Sliced and counted by the paginator, whose stub asks for places one by one as well.
+    uais: Any = listing.uais
+    page = Paginator(uais, PAGE_SIZE).get_page(request.GET.get("page"))
+    manages = request.member.may(Capability.GIVE_LICENCES)
     context = {
-        "filter": listing.filter,
         "filtered": listing.filter.narrows,
         "columns": [_build_heading(column.name, listing.sort) | column._asdict() for column in listing.filter.columns],
         "page_obj": page,
-        "schools": listing.load(list(page.object_list)),
-        "overview": overview,
-        "managers": list_members(Capability.GIVE_LICENCES) if overview.dormant and not manages else [],
-        "dormant_days": DORMANT_DAYS,
+        "schools": listing.load_page(list(page.object_list)),
         # A school's page leads back to the list as it is filtered.
         "school_query": f"?{urlencode({LIST_PARAMETER: request.GET.urlencode()})}" if request.GET else "",
-        "year": format_school_year(last_day.year) if last_day else "",
-        "year_query": urlencode(listing.filter.list_chosen("year")),
         "remind_query": _build_remind_query(listing),
         "shows_dormant": listing.filter.chosen_licences == DORMANT,
         "shows_letters": listing.filter.shows_letters,
         "list_query": request.GET.urlencode(),
         "may_change": request.member.may(Capability.KEEP_SCHOOLS),
         "manages": manages,
+    }
+    if lists_alone:
+        return render(request, "office/schools/_table.html", context)
+    last_day, overview = listing.filter.last_day, listing.summarise()
+    context |= {
+        "filter": listing.filter,
+        "overview": overview,
+        "managers": list_members(Capability.GIVE_LICENCES) if overview.dormant and not manages else [],
+        "dormant_days": DORMANT_DAYS,
+        "year": format_school_year(last_day.year) if last_day else "",
+        "year_query": urlencode(listing.filter.list_chosen("year")),
     }
     return render(request, "office/schools/list.html", context)
 
@@ -380,7 +433,7 @@ def export(request: OfficeHttpRequest) -> HttpResponse:
     """Export the filtered list, all pages, as a workbook."""
     today = date_in_paris(timezone.now())
     listing = SchoolListing.of(request.GET, today)
-    content = build_workbook(listing.load(listing.uais), list_key_letters(listing.filter.last_day))
+    content = build_workbook(listing.load(), list_key_letters(listing.filter.last_day))
     name = "-".join(["ecoles", *listing.filter.list_slugs(), str(today)])
     return build_file_response(content, name=f"{name}.xlsx", content_type=_XLSX_CONTENT_TYPE)
 
@@ -394,9 +447,6 @@ def _build_heading(name: str, sort: str) -> dict[str, Any]:
         "sorted": ("descending" if is_reversed else "ascending") if is_sorted else "",
         "next": second if is_sorted and sort == first else first,
     }
-
-
-_FIGURES = frozenset(column.name for column in COLUMNS if column.is_figure)
 
 
 def _build_remind_query(listing: SchoolListing) -> str:

@@ -3,9 +3,10 @@
 import datetime
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.paginator import Paginator
 from django.db.models import Q
@@ -22,7 +23,7 @@ from core.calendar import date_in_paris
 from core.connections import connection
 from licensing.entitlements.office_keys import ENTITLEMENTS
 from licensing.pools.wording import SchoolKey
-from schools.models import TerritoryLevel, TerritoryOutline
+from schools.models import School, TerritoryLevel, TerritoryOutline
 from schools.outlines import Position, Ring
 from schools.wording import format_school_name
 from tenants.models import Collectivity, CollectivityKind
@@ -44,17 +45,28 @@ DRAWING_ORDER = tuple(STATES)
 _NAMED_SCHOOLS = 3
 
 
-class MappedSchool(NamedTuple):
-    """A school of the territory, with the state of its licences."""
+class SchoolName(NamedTuple):
+    """What the words of a dot say of a school."""
 
-    uai: str
     name: str
     commune: str
-    commune_code: str
-    departement_code: str
-    latitude: float | None
-    longitude: float | None
+
+
+class MapCell(NamedTuple):
+    """Schools of the territory that lie nearer to one another than two dots may."""
+
+    latitude: float
+    longitude: float
+    #: The most advanced of their states.
     state: str
+    #: How many there are, and the UAIs of the first.
+    schools: int
+    uais: tuple[str, ...]
+    #: Whether the school that is asked for is one of them.
+    is_asked: bool = False
+    #: Its place in the grid.
+    column: int = 0
+    row: int = 0
 
 
 class MapDot(NamedTuple):
@@ -62,34 +74,43 @@ class MapDot(NamedTuple):
 
     x: float
     y: float
-    schools: list[MappedSchool]
+    cells: list[MapCell]
 
     @property
     def state(self) -> str:
         """The most advanced state of its schools, lest a redeemed key is hidden. It determines shape and colour."""
-        return max((school.state for school in self.schools), key=DRAWING_ORDER.index)
+        return max((cell.state for cell in self.cells), key=DRAWING_ORDER.index)
+
+    @property
+    def schools(self) -> int:
+        """How many schools it stands for."""
+        return sum(cell.schools for cell in self.cells)
 
     @property
     def is_merged(self) -> bool:
-        return len(self.schools) > 1
+        return self.schools > 1
+
+    @property
+    def uais(self) -> list[str]:
+        """The UAIs of the first of its schools, which its words name."""
+        return sorted(chain.from_iterable(cell.uais for cell in self.cells))[:_NAMED_SCHOOLS]
 
     @property
     def url(self) -> str:
         """The page of its school, or that which lists its schools."""
-        return reverse("map_place" if self.is_merged else "school", args=[self.schools[0].uai])
+        return reverse("map_place" if self.is_merged else "school", args=[self.uais[0]])
 
-    @property
-    def words(self) -> str:
-        """« École Jean Jaurès (Nîmes) : rien d'attribué », or names and states of several schools."""
-        if len(self.schools) == 1:
-            [school] = self.schools
-            place = f" ({school.commune})" if school.commune else ""
-            state = STATES[school.state]
-            words = f"{format_school_name(school.name)}{place} : {state[0].lower()}{state[1:]}"
+    def describe(self, names: Mapping[str, SchoolName]) -> str:
+        """Return « École Jean Jaurès (Nîmes) : rien d'attribué », or the number of its schools and the first names."""
+        if not self.is_merged:
+            name, commune = names[self.uais[0]]
+            place = f" ({commune})" if commune else ""
+            state = STATES[self.state]
+            words = f"{format_school_name(name)}{place} : {state[0].lower()}{state[1:]}"
             return formatting.add_nonbreaking_spaces(words)
-        names = [format_school_name(school.name) for school in self.schools[:_NAMED_SCHOOLS]]
-        named = formatting.join_first(names, _NAMED_SCHOOLS, count=len(self.schools))
-        words = f"{formatting.pluralize(len(self.schools), 'école')} : {named}"
+        first = [format_school_name(names[uai].name) for uai in self.uais]
+        named = formatting.join_first(first, _NAMED_SCHOOLS, count=self.schools)
+        words = f"{formatting.pluralize(self.schools, 'école')} : {named}"
         return formatting.add_nonbreaking_spaces(words)
 
 
@@ -124,37 +145,26 @@ def fit(positions: Iterable[Position]) -> Projection:
     return Projection(west, north, factor, scale, (WIDTH - span_x * scale) / 2, (HEIGHT - span_y * scale) / 2)
 
 
-def list_positions(schools: Iterable[MappedSchool]) -> list[Position]:
-    """Return where the schools are, as far as the directory says."""
-    return [
-        (school.longitude, school.latitude)
-        for school in schools
-        if school.longitude is not None and school.latitude is not None
-    ]
+def draw_dots(cells: Iterable[MapCell], projection: Projection) -> list[MapDot]:
+    """Return the dots of the cells, in drawing order: none nearer than `MERGED_WITHIN`.
 
-
-def draw_dots(schools: Iterable[MappedSchool], projection: Projection) -> list[MapDot]:
-    """Return the dots of the schools whose place is known, in drawing order: none nearer than `MERGED_WITHIN`.
-
-    A dot lies where its first school is.
+    A dot lies where its first cell is.
     """
     dots: list[MapDot] = []
-    cells: dict[tuple[float, float], list[MapDot]] = defaultdict(list)
-    for school in schools:
-        if school.longitude is None or school.latitude is None:
-            continue
-        x, y = projection.place((school.longitude, school.latitude))
+    neighbours: dict[tuple[float, float], list[MapDot]] = defaultdict(list)
+    for cell in cells:
+        x, y = projection.place((cell.longitude, cell.latitude))
         column, row = x // MERGED_WITHIN, y // MERGED_WITHIN
-        for dot in cells.get((column, row), ()):
+        for dot in neighbours.get((column, row), ()):
             if (dot.x - x) ** 2 + (dot.y - y) ** 2 < MERGED_WITHIN**2:
-                dot.schools.append(school)
+                dot.cells.append(cell)
                 break
         else:
-            dots.append(MapDot(x, y, [school]))
-            # Known to the neighbouring cells as well: a dot is looked up for every school, and added rarely.
+            dots.append(MapDot(x, y, [cell]))
+            # Known to the neighbouring squares as well: a dot is looked up for every cell, and added rarely.
             for dx in (-1, 0, 1):
                 for dy in (-1, 0, 1):
-                    cells[column + dx, row + dy].append(dots[-1])
+                    neighbours[column + dx, row + dy].append(dots[-1])
     return sorted(dots, key=lambda dot: (DRAWING_ORDER.index(dot.state), dot.x, dot.y))
 
 
@@ -182,8 +192,11 @@ _MAX_OUTLINES = 300
 #: Communes with arrondissements, which the directory has as communes of their own.
 _ARRONDISSEMENTS = {"751": "75056", "6938": "69123", "132": "13055"}
 
+#: Columns and rows of the grid in which schools are grouped: a cell is half as wide as two dots are apart, or less,
+#: however little of the map its schools take.
+_COLUMNS, _ROWS = (2 * math.ceil(length / MERGED_WITHIN) for length in (WIDTH, HEIGHT))
 # Grouped before the directory is joined: its rows are then found by their key.
-_SCHOOLS_SQL = f"""
+_SHOWN_SQL = f"""
 WITH {ENTITLEMENTS.cte},
 shown AS (
     SELECT school_id, max(progress) AS progress
@@ -200,12 +213,62 @@ shown AS (
         SELECT school_id, 0 FROM collectivities_portfolioschool
     ) AS each
     GROUP BY school_id
-)
-SELECT school.uai, school.name, school.commune, school.commune_code, school.departement_code,
-    school.latitude, school.longitude, (%(states)s::text[])[shown.progress + 1]
+)"""  # noqa: S608 - constants of these modules, and parameters
+_GRID_SQL = f"""{_SHOWN_SQL},
+placed AS MATERIALIZED (
+    SELECT school.uai, shown.progress,
+        CASE WHEN %(by_commune)s THEN school.commune_code ELSE school.departement_code END AS code,
+        CASE WHEN school.longitude IS NOT NULL THEN school.latitude END AS latitude,
+        CASE WHEN school.latitude IS NOT NULL THEN school.longitude END AS longitude
+    FROM shown
+    JOIN public.schools_school AS school ON school.uai = shown.school_id
+),
+extent AS (
+    SELECT min(longitude) AS west, nullif(max(longitude) - min(longitude), 0) AS width,
+        min(latitude) AS south, nullif(max(latitude) - min(latitude), 0) AS height
+    FROM placed
+),
+gridded AS (
+    SELECT placed.*,
+        CASE WHEN longitude IS NOT NULL
+            THEN coalesce(floor((longitude - west) / width * %(columns)s)::integer, 0) END AS "column",
+        CASE WHEN latitude IS NOT NULL
+            THEN coalesce(floor((latitude - south) / height * %(rows)s)::integer, 0) END AS "row"
+    FROM placed
+    CROSS JOIN extent
+)"""  # noqa: S608 - constants of these modules, and parameters
+#: A row for each cell, and after them for each commune or département, with how many schools it has.
+_GROUPS_SQL = f"""{_GRID_SQL}
+SELECT
+    '', array[count(*) FILTER (WHERE progress = 0), count(*) FILTER (WHERE progress = 1),
+        count(*) FILTER (WHERE progress = 2), count(*) FILTER (WHERE progress = 3)],
+    (array_agg(uai ORDER BY uai))[:%(named)s], bool_or(uai = %(asked)s), "column", "row",
+    avg(latitude), avg(longitude), min(longitude), max(longitude), min(latitude), max(latitude)
+FROM gridded
+GROUP BY "column", "row"
+UNION ALL
+SELECT code, array[count(*)], NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM placed
+WHERE code <> ''
+GROUP BY code
+"""  # noqa: S608 - constants of these modules, and parameters
+_OF_CELLS_SQL = f"""{_GRID_SQL}
+SELECT school.uai, school.name, school.commune, gridded.progress
+FROM gridded
+JOIN unnest(%(cell_columns)s::integer[], %(cell_rows)s::integer[]) AS cell ("column", "row")
+    ON cell."column" = gridded."column" AND cell."row" = gridded."row"
+JOIN public.schools_school AS school ON school.uai = gridded.uai
+ORDER BY school.commune, school.name, school.uai
+"""  # noqa: S608 - constants of these modules, and parameters
+_OF_STATE_SQL = f"""{_SHOWN_SQL}
+SELECT school.uai, school.name, school.commune, shown.progress
 FROM shown
 JOIN public.schools_school AS school ON school.uai = shown.school_id
+WHERE shown.progress = %(progress)s
+ORDER BY school.commune, school.name, school.uai
+LIMIT %(limit)s OFFSET %(offset)s
 """  # noqa: S608 - constants of these modules, and parameters
+_COUNT_SQL = f"{_SHOWN_SQL} SELECT count(*) FROM shown WHERE progress = %(progress)s"  # noqa: S608 - as above
 
 
 class LegendRow(NamedTuple):
@@ -218,12 +281,24 @@ class LegendRow(NamedTuple):
     url: str
 
 
+@dataclass
+class MappedSchools:
+    """The schools of the map, in groups."""
+
+    cells: list[MapCell] = field(default_factory=list)
+    #: How many are in each state, and in each commune or département, by its code; those without one are left out.
+    states: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    #: The corners of the rectangle in which those lie whose place is known; none where none is.
+    corners: list[Position] = field(default_factory=list)
+
+
 class TerritoryMap(NamedTuple):
     """The map, and the table with the same data."""
 
-    schools: list[MappedSchool]
-    #: Empty where no school's place is known.
-    dots: list[MapDot] = []
+    states: Counter[str]
+    #: Empty where no school's place is known; each with its words.
+    dots: list[tuple[MapDot, str]] = []
     #: Path of the outlines below them; empty where none is loaded. `source` says whose they are.
     outline: str = ""
     source: str = ""
@@ -231,75 +306,115 @@ class TerritoryMap(NamedTuple):
     height: int = HEIGHT
 
     @property
+    def total(self) -> int:
+        """How many schools there are."""
+        return self.states.total()
+
+    @property
     def lines(self) -> list[LegendRow]:
         """How many schools are in each state."""
-        counts = Counter(school.state for school in self.schools)
         return [
-            LegendRow(state, label, counts[state], reverse("map_state", args=[state]))
+            LegendRow(state, label, self.states[state], reverse("map_state", args=[state]))
             for state, label in STATES.items()
         ]
 
     @property
     def unplaced(self) -> int:
         """How many schools have no dot, as their place is unknown."""
-        return len(self.schools) - sum(len(dot.schools) for dot in self.dots)
+        return self.total - sum(dot.schools for dot, _ in self.dots)
 
     @property
     def has_merged(self) -> bool:
         """Whether a dot stands for several schools."""
-        return any(dot.is_merged for dot in self.dots)
+        return any(dot.is_merged for dot, _ in self.dots)
 
 
 def get_territory(collectivity: Collectivity, day: datetime.date) -> TerritoryMap:
     """Return the map of the portfolio's schools and of those with licences that are not over on `day`.
 
-    Three queries.
+    Four queries.
     """
-    schools = list_mapped_schools(day)
-    positions = list_positions(schools)
-    if not positions:
-        return TerritoryMap(schools)
-    outlines = find_outlines(collectivity, schools)
+    mapped = group_schools(collectivity, day)
+    outlines = find_outlines(collectivity, mapped.codes)
+    dots, projection = _place_dots(mapped, outlines)
+    if projection is None:
+        return TerritoryMap(mapped.states)
+    named = School.objects.filter(uai__in_array={uai for dot in dots for uai in dot.uais})
+    names = {uai: SchoolName(*name) for uai, *name in named.values_list("uai", "name", "commune")}
     rings = [ring for outline in outlines for ring in outline.rings]
-    projection = fit(chain(positions, chain.from_iterable(rings)))
     sources = sorted({outline.source for outline in outlines})
     return TerritoryMap(
-        schools, draw_dots(schools, projection), draw_outline(rings, projection), formatting.join_words(sources)
+        mapped.states,
+        [(dot, dot.describe(names)) for dot in dots],
+        draw_outline(rings, projection),
+        formatting.join_words(sources),
     )
 
 
-def list_mapped_schools(day: datetime.date) -> list[MappedSchool]:
-    """Return the portfolio's schools and those with licences that are not over on `day`, by UAI. Two queries."""
+def _place_dots(mapped: MappedSchools, outlines: Sequence[TerritoryOutline]) -> tuple[list[MapDot], Projection | None]:
+    """Return the dots and how they are placed; no projection where no school's place is known."""
+    if not mapped.corners:
+        return [], None
+    rings = [ring for outline in outlines for ring in outline.rings]
+    projection = fit(chain(mapped.corners, chain.from_iterable(rings)))
+    return draw_dots(mapped.cells, projection), projection
+
+
+def group_schools(collectivity: Collectivity, day: datetime.date, *, asked: str = "") -> MappedSchools:
+    """Return the portfolio's schools and those with licences that are not over on `day`, in groups. Two queries.
+
+    `asked`: the UAI of a school whose cell is marked.
+    """
+    mapped = MappedSchools()
+    corners: list[Position] = []
+    by_commune = _get_level(collectivity) == TerritoryLevel.COMMUNE
+    for code, counts, uais, is_asked, *cell in _fetch(_GROUPS_SQL, day, asked=asked, by_commune=by_commune):
+        if code:
+            [mapped.codes[code]] = counts
+            continue
+        found = dict(zip(DRAWING_ORDER, counts, strict=True))
+        mapped.states += found
+        column, row, latitude, longitude, west, east, south, north = cell
+        if column is not None:
+            state = max((state for state, count in found.items() if count), key=DRAWING_ORDER.index)
+            mapped.cells.append(MapCell(latitude, longitude, state, sum(counts), tuple(uais), is_asked, column, row))
+            corners += [(west, north), (east, south)]
+    # By the first school: which of two neighbours a dot lies at does not change from one visit to the next.
+    mapped.cells.sort(key=lambda each: each.uais)
+    if corners:
+        longitudes, latitudes = zip(*corners, strict=True)
+        mapped.corners = [(min(longitudes), max(latitudes)), (max(longitudes), min(latitudes))]
+    return mapped
+
+
+def _fetch(statement: str, day: datetime.date, **parameters: Any) -> list[tuple[Any, ...]]:
+    grid = {"columns": _COLUMNS, "rows": _ROWS, "named": _NAMED_SCHOOLS}
     with connection.cursor() as cursor:
-        cursor.execute(_SCHOOLS_SQL, {**ENTITLEMENTS.read(), "day": day, "states": list(DRAWING_ORDER)})
-        # Sorted here: PostgreSQL compares texts by the rules of a language.
-        return sorted(map(MappedSchool._make, cursor.fetchall()))
+        cursor.execute(statement, {**ENTITLEMENTS.read(), "day": day, **grid, **parameters})
+        return list(cursor.fetchall())
 
 
-def find_outlines(collectivity: Collectivity, schools: Sequence[MappedSchool]) -> list[TerritoryOutline]:
+def find_outlines(collectivity: Collectivity, codes: Counter[str]) -> list[TerritoryOutline]:
     """Return the outline of the collectivity, or of the territories where its schools are. One query.
 
     Its own is known by its SIREN. Of a commune or a département without one, that of most of its schools is taken; of
-    others, the communes or départements of all its schools.
+    others, the communes or départements of all its schools, whose codes are given.
     """
-    if collectivity.kind in (CollectivityKind.COMMUNE, CollectivityKind.EPCI):
-        level, counted = TerritoryLevel.COMMUNE, _count_codes((one.commune_code for one in schools), _get_commune)
-    else:
-        level = TerritoryLevel.DEPARTEMENT
-        counted = _count_codes((one.departement_code for one in schools), _get_departement)
+    level, counted = _get_level(collectivity), Counter[str]()
+    translate = _get_commune if level == TerritoryLevel.COMMUNE else _get_departement
+    # In order: of two communes with as many schools, it is the same one at each visit.
+    for code, count in sorted(codes.items()):
+        counted[translate(code)] += count
     single = collectivity.kind in (CollectivityKind.COMMUNE, CollectivityKind.DEPARTEMENT)
-    codes = [code for code, _ in counted.most_common(1 if single else _MAX_OUTLINES)]
-    found = list(TerritoryOutline.objects.filter(Q(siren=collectivity.siren) | Q(level=level, code__in=codes)))
+    chosen = [code for code, _ in counted.most_common(1 if single else _MAX_OUTLINES)]
+    found = list(TerritoryOutline.objects.filter(Q(siren=collectivity.siren) | Q(level=level, code__in=chosen)))
     return [outline for outline in found if outline.siren == collectivity.siren] or found
 
 
-def _count_codes(codes: Iterable[str], translate: Callable[[str], str]) -> Counter[str]:
-    """Return how many schools have each of INSEE's codes; those without one are left out."""
-    counted: Counter[str] = Counter()
-    for code, count in Counter(codes).items():
-        if code:
-            counted[translate(code)] += count
-    return counted
+def _get_level(collectivity: Collectivity) -> TerritoryLevel:
+    """Return of which territories the outlines are drawn where the collectivity's own is not known."""
+    of_communes = collectivity.kind in (CollectivityKind.COMMUNE, CollectivityKind.EPCI)
+    return TerritoryLevel.COMMUNE if of_communes else TerritoryLevel.DEPARTEMENT
 
 
 def _get_commune(code: str) -> str:
@@ -317,7 +432,7 @@ def _get_departement(code: str) -> str:
 def territory_map(request: OfficeHttpRequest) -> HttpResponse:
     """Show the map; only its card where htmx asks for it, nothing where there is no school."""
     territory = get_territory(get_current_collectivity(), date_in_paris(timezone.now()))
-    if request.htmx and not territory.schools:
+    if request.htmx and not territory.total:
         return HttpResponse()
     template = "office/_territory.html" if request.htmx else "office/territory.html"
     return render(request, template, {"territory": territory})
@@ -327,11 +442,15 @@ def territory_map(request: OfficeHttpRequest) -> HttpResponse:
 @require_GET
 def map_place(request: OfficeHttpRequest, uai: str) -> HttpResponse:
     """List the schools that share a dot of the map with a school."""
-    dots = get_territory(get_current_collectivity(), date_in_paris(timezone.now())).dots
-    dot = next((dot for dot in dots if any(school.uai == uai.upper() for school in dot.schools)), None)
+    day, collectivity = date_in_paris(timezone.now()), get_current_collectivity()
+    mapped = group_schools(collectivity, day, asked=uai.upper())
+    dots, _ = _place_dots(mapped, find_outlines(collectivity, mapped.codes))
+    dot = next((dot for dot in dots if any(cell.is_asked for cell in dot.cells)), None)
     if dot is None:
         raise Http404("No school of the map.")
-    return render(request, "office/map_place.html", {"rows": _list_rows(dot.schools)})
+    columns, rows = [cell.column for cell in dot.cells], [cell.row for cell in dot.cells]
+    schools = _fetch(_OF_CELLS_SQL, day, by_commune=True, cell_columns=columns, cell_rows=rows)
+    return render(request, "office/map_place.html", {"rows": _list_rows(schools)})
 
 
 @office()
@@ -340,14 +459,19 @@ def map_state(request: OfficeHttpRequest, state: str) -> HttpResponse:
     """List the schools of the map in a state, a page at a time: as many as the table beside the map says."""
     if state not in STATES:
         raise Http404("No state of the map.")
-    schools = [school for school in list_mapped_schools(date_in_paris(timezone.now())) if school.state == state]
-    found = Paginator(_list_rows(schools), _PAGE_SIZE).get_page(request.GET.get("page"))
+    day, progress = date_in_paris(timezone.now()), DRAWING_ORDER.index(state)
+    [(count,)] = _fetch(_COUNT_SQL, day, progress=progress)
+    # The paginator is given places: the rows are read for its page alone.
+    page = Paginator(range(count), _PAGE_SIZE).get_page(request.GET.get("page"))
+    shown = _fetch(_OF_STATE_SQL, day, progress=progress, limit=_PAGE_SIZE, offset=max(page.start_index() - 1, 0))
     acts = f"{reverse('portfolio:list')}?licences={_LIST_FILTERS[state]}" if state in _LIST_FILTERS else ""
-    context = {"label": STATES[state], "page_obj": found, "rows": found.object_list, "acts": acts}
+    context = {"label": STATES[state], "page_obj": page, "rows": _list_rows(shown), "acts": acts}
     return render(request, "office/map_state.html", context)
 
 
-def _list_rows(schools: Iterable[MappedSchool]) -> list[tuple[str, str, str, str]]:
-    """Return UAI, name, commune and state in words of the schools, by commune and name."""
-    rows = [(one.uai, format_school_name(one.name), one.commune, STATES[one.state]) for one in schools]
-    return sorted(rows, key=lambda row: (row[2], row[1]))
+def _list_rows(schools: Iterable[tuple[Any, ...]]) -> list[tuple[str, str, str, str]]:
+    """Return UAI, name, commune and state in words of the schools."""
+    return [
+        (uai, format_school_name(name), commune, STATES[DRAWING_ORDER[progress]])
+        for uai, name, commune, progress in schools
+    ]

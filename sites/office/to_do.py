@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.db.models import Count, Exists, QuerySet, Sum, Value
+from django.db.models import Count, Exists, Min, QuerySet, Sum, Value
 from django.db.models.functions import JSONObject
 from django.urls import reverse
 
@@ -31,6 +31,7 @@ from imports.operations.application_requests import (
     describe_wait,
 )
 from imports.operations.row_edits import count_arrived
+from jobs.housekeeping import LATE_AFTER
 from licensing.books.billing.queries import has_rejected_invoice
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import get_school_year
@@ -43,6 +44,7 @@ from licensing.pools.positions import PoolPosition, PoolProgress, StuckKeys
 from licensing.pools.wording import describe_held_keys
 from licensing.pools.year_use import list_schools_without_licences
 from licensing.requests.school_requests.models import LicenceRequest
+from mailing.models import Message
 from sites.office.year_figures import count_available
 
 # What waits for a member besides the licences themselves: orders, imports, settings, API tokens.
@@ -56,6 +58,14 @@ class UnpaidOrder:
 
     state: str
     turned_down: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LateEmails:
+    """E-mails that have not left yet: how many, and since when the first should have."""
+
+    count: int
+    since: datetime.datetime
 
 
 @dataclass
@@ -81,6 +91,8 @@ class PendingWork:
     all_served: bool
     #: Where the renewal of the next year stands; None while none is open.
     renewal: RenewalState | None
+    #: The office's e-mails that should have left `LATE_AFTER` ago; None where there is none.
+    late_emails: LateEmails | None
 
 
 def find_pending_work(member: Member, orders: Collection[int], at: datetime.datetime) -> PendingWork:
@@ -93,6 +105,7 @@ def find_pending_work(member: Member, orders: Collection[int], at: datetime.date
     sources = [
         _select("settings", OfficeSettings.objects.all(), "contact_name", "contact_phone", "reply_to"),
         _select("manager", Member.objects.filter(pk__in=manager), pk="user_id"),
+        _select("late_emails", _count_late_emails(at), "count", "since"),
     ]
     public: list[QuerySet[Any, Any]] = []
     if member.may(Capability.READ_ORDERS):
@@ -140,6 +153,10 @@ def _build(rows: dict[str, list[dict[str, Any]]], member: Member, at: datetime.d
         lacks_reply_to=not settings.reply_to and member.may(Capability.MANAGE_OFFICE),
         all_served=bool(rows["served"]),
         renewal=_find_renewal(date_in_paris(at), begun=bool(rows["renewal"])),
+        late_emails=next(
+            (LateEmails(row["count"], datetime.datetime.fromisoformat(row["since"])) for row in rows["late_emails"]),
+            None,
+        ),
     )
 
 
@@ -162,6 +179,12 @@ def _build_import(details: dict[str, Any], people: dict[int, User]) -> tuple[Spr
 def _select(kind: str, rows: QuerySet[Any, Any], *fields: str, **expressions: Any) -> QuerySet[Any, Any]:
     """Select the rows as objects that a union can hold beside those of other kinds."""
     return rows.order_by().values_list(Value(kind), JSONObject(**{name: name for name in fields}, **expressions))
+
+
+def _count_late_emails(at: datetime.datetime) -> QuerySet[Any, Any]:
+    """Return one row where e-mails are late; none without."""
+    late = Message.objects.overdue_at(at - LATE_AFTER).order_by()
+    return late.values(one_group=Value(1)).annotate(count=Count("pk"), since=Min("overdue_since")).filter(count__gt=0)
 
 
 def _filter_all_served(day: datetime.date) -> QuerySet[PortfolioSchool]:

@@ -1,6 +1,7 @@
 """The figures of a school year of an office, those of the year before beside them, and what is said of them."""
 
 import datetime
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +20,7 @@ from licensing.pools.year_use import (
     YearDay,
     YearPurchase,
     YearUse,
+    YearUses,
     count_year_by_week,
     read_purchases,
     read_seats_by_week,
@@ -47,19 +49,23 @@ class GroupedSchools(NamedTuple):
 
 
 class SplitSchools(NamedTuple):
-    """UAI and use of the schools that are named, those with the most classes first; and the others, if any."""
+    """The schools that are named, those with the most classes first; and the others, if any."""
 
+    #: UAI and use of those that were read: all, or the first.
     named: list[tuple[str, YearUse]]
+    #: How many are named, and what they have together.
+    total: int
+    use: YearUse
     grouped: GroupedSchools | None
 
 
-def add_up(uses: Iterable[YearUse]) -> YearUse:
-    """Return the sum of what schools have."""
+def add_up(uses: Mapping[YearUse, int]) -> YearUse:
+    """Return the sum of what schools have; `uses`: how many have the same."""
     given = redeemed = used = 0
-    for one in uses:
-        given += one.given
-        redeemed += one.redeemed
-        used += one.used
+    for one, count in uses.items():
+        given += one.given * count
+        redeemed += one.redeemed * count
+        used += one.used * count
     return YearUse(given, redeemed, used)
 
 
@@ -68,25 +74,25 @@ def shows_use(use: YearUse) -> bool:
     return use.given >= MIN_LICENCES
 
 
-def split_schools(uses: Mapping[str, YearUse]) -> SplitSchools:
-    """Return which schools are named, and the group of the others.
+def split_schools(uses: YearUses) -> SplitSchools:
+    """Return which schools of the first day are named, and the group of the others.
 
-    A group that would not hide its schools takes in the smallest of the others until it does. Where all of them
+    A group that would not hide its schools takes in the smallest of the others, with whom it does. Where all of them
     together are too few, none is named and there is no group.
     """
-    smallest_first = sorted(uses.items(), key=lambda entry: (entry[1].given, entry[0]))
-    if not shows_use(add_up(uses.values())):
-        return SplitSchools([], None)
-    size = sum(not shows_use(use) for use in uses.values())
-    while size and size < len(smallest_first) and not _hides(smallest_first[:size]):
-        size += 1
-    hidden, named = smallest_first[:size], smallest_first[size:]
-    named.sort(key=lambda entry: (-entry[1].used, -entry[1].given, entry[0]))
-    return SplitSchools(named, GroupedSchools(size, add_up(use for _, use in hidden)) if size else None)
+    counts = uses.counts[0]
+    if not shows_use(add_up(counts)):
+        return SplitSchools([], 0, YearUse(), None)
+    hidden, named = Counter({use: count for use, count in counts.items() if not shows_use(use)}), uses.first
+    if hidden and not _hides(hidden) and uses.smallest is not None:
+        hidden[uses.smallest[1]] += 1
+        named = [entry for entry in named if entry != uses.smallest]
+    grouped = GroupedSchools(hidden.total(), add_up(hidden)) if hidden else None
+    return SplitSchools(named, counts.total() - hidden.total(), add_up(counts - hidden), grouped)
 
 
-def _hides(entries: list[tuple[str, YearUse]]) -> bool:
-    return len(entries) >= _MIN_GROUPED and shows_use(add_up(use for _, use in entries))
+def _hides(schools: Counter[YearUse]) -> bool:
+    return schools.total() >= _MIN_GROUPED and shows_use(add_up(schools))
 
 
 class UsedClassCost(NamedTuple):
@@ -214,8 +220,8 @@ class YearReport:
 
     @cached_property
     def schools(self) -> list[ReportedSchool]:
-        """The schools that are named, those with the most classes first. One query."""
-        return self.name_schools(len(self.split.named))
+        """The schools that are named and were read, those with the most classes first. One query."""
+        return self.name_schools(self.split.total)
 
     def name_schools(self, count: int) -> list[ReportedSchool]:
         """Return the first of them. One query."""
@@ -226,7 +232,8 @@ class YearReport:
 
     def add_up_named(self, skipped: int) -> YearUse:
         """Return what the schools that are named have together, but the first of them."""
-        return add_up(use for _, use in self.split.named[skipped:])
+        first = add_up(Counter(use for _, use in self.split.named[:skipped]))
+        return YearUse(*(total - part for total, part in zip(self.split.use, first, strict=True)))
 
 
 def choose_year(years: Sequence[int], day: datetime.date) -> int | None:
@@ -235,13 +242,16 @@ def choose_year(years: Sequence[int], day: datetime.date) -> int | None:
     return max((year for year in years if year <= running), default=min(years, default=None))
 
 
-def read_report(year: int, day: datetime.date) -> YearReport:
-    """Return the report of a school year as it is on a day, or was on its last. Six queries."""
+def read_report(year: int, day: datetime.date, *, named: int | None = None) -> YearReport:
+    """Return the report of a school year as it is on a day, or was on its last. Six queries.
+
+    `named`: how many schools are to be named at most; all by default.
+    """
     before, last = get_last_days(year)
     counted = YearDay(year, min(day, last))
     asked = [counted, YearDay(year - 1, min(day, before)), YearDay(year - 1, _find_same_day(counted.day, before))]
-    purchases, uses = read_purchases(asked), read_uses(asked)
-    figures, last_year, same_day = (_add_up(*one) for one in zip(purchases, uses, strict=True))
+    purchases, uses = read_purchases(asked), read_uses(asked, least=MIN_LICENCES, limit=named)
+    figures, last_year, same_day = (_add_up(*one) for one in zip(purchases, uses.counts, strict=True))
     has_last_year = bool(last_year.bought)
     hides_use = figures.used is None
     return YearReport(
@@ -252,8 +262,8 @@ def read_report(year: int, day: datetime.date) -> YearReport:
         same_day=same_day if has_last_year and counted.day < last else None,
         cost=share_price(read_price(year), figures.used),
         last_cost=share_price(read_price(year - 1), last_year.used),
-        by_use=None if hides_use else _count_by_use(uses[0].values()),
-        split=split_schools(uses[0]),
+        by_use=None if hides_use else _count_by_use(uses.counts[0]),
+        split=split_schools(uses),
         weeks=[] if hides_use else _list_weeks(counted),
     )
 
@@ -266,29 +276,29 @@ def _find_same_day(day: datetime.date, last: datetime.date) -> datetime.date:
         return min(day.replace(year=day.year - 1, day=28), last)
 
 
-def _add_up(purchase: YearPurchase, uses: Mapping[str, YearUse]) -> ReportFigures:
-    total = add_up(uses.values())
+def _add_up(purchase: YearPurchase, uses: Counter[YearUse]) -> ReportFigures:
+    total = add_up(uses)
     return ReportFigures(
         bought=purchase.bought,
         granted=purchase.granted,
         given=total.given,
         redeemed=total.redeemed,
         used=total.used if shows_use(total) or not total.given else None,
-        schools=len(uses),
+        schools=uses.total(),
     )
 
 
-def _count_by_use(uses: Iterable[YearUse]) -> SchoolsByUse:
+def _count_by_use(uses: Counter[YearUse]) -> SchoolsByUse:
     all_used = some_used = none_used = not_redeemed = 0
-    for one in uses:
+    for one, count in uses.items():
         if not one.redeemed:
-            not_redeemed += 1
+            not_redeemed += count
         elif not one.used:
-            none_used += 1
+            none_used += count
         elif one.used < one.given:
-            some_used += 1
+            some_used += count
         else:
-            all_used += 1
+            all_used += count
     return SchoolsByUse(all_used, some_used, none_used, not_redeemed)
 
 
@@ -499,6 +509,8 @@ def describe_day(report: YearReport) -> str:
 def list_notes(report: YearReport, *, with_price: bool) -> list[str]:
     """Return what a reader has to know of the figures, in sentences."""
     notes = ["Une licence est utilisée quand un enseignant l’a pour sa classe ce jour-là."]
+    if not report.is_over:
+        notes.append("Ce qui est activé et utilisé est compté à l’instant, à quelques secondes près.")
     if report.figures.used is None:
         notes.append(
             f"Moins de {MIN_LICENCES} licences sont données : dire combien servent ferait reconnaître une classe."

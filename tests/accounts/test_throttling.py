@@ -145,7 +145,7 @@ def test_failures_of_a_window_that_has_passed_are_not_read(db):
 
 
 @pytest.mark.slow
-def test_concurrent_failures_get_no_more_answers_than_the_limit(committing):
+def test_no_more_concurrent_failures_are_raised_than_the_limit(committing):
     outcomes = run_concurrently(
         committing.schema_name,
         [functools.partial(fail, [(BY_ACCOUNT, "1"), (BY_ADDRESS, "192.0.2.1")])] * 32,

@@ -18,7 +18,13 @@ from accounts.sessions import Session, SessionStore
 from core.links import hash_token
 from tests.accounts.emails import mark_reauthenticated, sign_in
 from tests.accounts.software_passkey import SoftwarePasskey
-from tests.factories.accounts import OperatorFactory, PrincipalFactory, enable_second_factor, get_totp_code
+from tests.factories.accounts import (
+    OperatorFactory,
+    PrincipalFactory,
+    TeacherFactory,
+    enable_second_factor,
+    get_totp_code,
+)
 from tests.host_client import HostClient
 from tests.html import read_json_script
 
@@ -129,6 +135,14 @@ def test_a_session_s_data_opens_nothing_under_another_key(portal, operator):
     assert thief.get("/admin/").status_code == 302
     assert portal.get("/admin/").status_code == 200
     assert SessionStore("the-key-of-the-thief").load() == {}
+
+
+def test_a_session_s_row_that_names_another_account_is_still_its_own(portal, operator):
+    teacher = TeacherFactory()
+    portal.force_login(teacher)
+    assert Session.objects.filter(account=teacher.pk).update(account=operator.pk) == 1
+    assert portal.get("/mon-compte/").wsgi_request.user == teacher
+    assert portal.get("/admin/").status_code == 302
 
 
 def test_factors_of_before_are_bound_by_the_migration(operator):

@@ -155,8 +155,8 @@ def test_the_class_page_shows_everything_but_passwords(taught, teacher):
 
 
 def test_the_page_asks_as_many_queries_for_thirty_pupils_as_for_three(taught, teacher, django_assert_num_queries):
-    # The session, the person, the class, its pupils, seats without a class, codes.
-    query_count = 6
+    # The session with the person, the class, its pupils, seats without a class, codes.
+    query_count = 5
     teacher.get(taught.url())
     with django_assert_num_queries(query_count):
         teacher.get(taught.url())

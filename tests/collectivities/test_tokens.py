@@ -232,8 +232,8 @@ def test_the_list_costs_as_many_queries_whatever_its_length(browser, manager, dj
     browser.get(LIST)
     for _ in range(2):
         some()
-        # The host, its schema, the session, the account, the member; twice: the tokens with their creator and revoker.
-        with django_assert_num_queries(10):
+        # The host, its schema, the session with the account, the member; twice: the tokens with creator and revoker.
+        with django_assert_num_queries(9):
             browser.get(LIST)
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from openpyxl import Workbook, load_workbook
 
-from core import contact_details, spreadsheets
+from core import contact_details, spreadsheets, worksheet_cells
 from core.spreadsheets import begins_formula, quote_formula
 from licensing.books.accounting import exports
 
@@ -61,7 +61,7 @@ def test_a_workbook_s_other_texts_are_not_quoted(text):
 
 def test_a_text_that_is_set_in_a_foreign_workbook_is_quoted_too():
     cell = Workbook().active["A1"]
-    spreadsheets.set_text(cell, "=1+1")
+    worksheet_cells.set_text(cell, "=1+1")
     assert (cell.data_type, cell.quotePrefix) == ("s", True)
 
 

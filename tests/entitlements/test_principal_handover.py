@@ -1,5 +1,6 @@
 """Handing a school's subscriptions over to a new principal, also during concurrent actions."""
 
+import datetime
 import threading
 from functools import partial
 
@@ -16,6 +17,8 @@ from tests.factories.schools import AffiliationFactory
 from tests.races import run_concurrently, wait_for_blocked_session
 from tests.schools.principals import is_verified, send_link
 from tests.waits import wait_until
+
+SECOND = datetime.timedelta(seconds=1)
 
 
 def hand_over(jaures, successor, *, predecessors):
@@ -52,6 +55,15 @@ def test_the_key_keeps_who_activated_it(jaures):
 def test_who_never_belonged_to_the_school_administers_nothing_of_it(jaures):
     jaures.subscription()
     assert administered(PrincipalFactory()) == 0
+
+
+@pytest.mark.parametrize(("since_handover", "verified"), [(datetime.timedelta(0), False), (SECOND, True)])
+def test_a_key_from_before_a_handover_verifies_its_predecessor_no_more(jaures, since_handover, verified):
+    jaures.subscription()
+    hand_over(jaures, jaures.add_principal(), predecessors=[jaures.principal])
+    code, _ = jaures.key(issued_at=TERM + since_handover)
+    operations.redeem(code=code, by=jaures.principal, at=TERM + SECOND)
+    assert is_verified(jaures.principal, jaures.school) is verified
 
 
 @pytest.mark.slow

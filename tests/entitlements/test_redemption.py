@@ -40,7 +40,7 @@ def test_the_account_is_credited_with_the_key_s_units(jaures):
 @pytest.mark.parametrize("units", [1, 200])
 def test_the_number_of_statements_does_not_depend_on_the_units(jaures, units, django_assert_max_num_queries):
     code, _ = jaures.key(units=units)
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(9):
         operations.redeem(code=code, by=jaures.principal, at=TERM)
 
 

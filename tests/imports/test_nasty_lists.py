@@ -17,7 +17,7 @@ from bench.drawn_up.expectations import load_list
 from bench.drawn_up.scoring import judge_list
 from bench.scratch_database import ROOT, SHARED
 from bench.spreadsheets import run_import_command
-from imports import tasks
+from imports import foreign_files
 from imports.parsing.spreadsheet import parse_spreadsheet
 from schools.models import School
 from tests.conftest import TERM
@@ -102,7 +102,7 @@ def real_schools():
 @pytest.fixture
 def judge(nimes, tmp_path, monkeypatch):
     """Import a list in this process, and judge it by what its author meant."""
-    monkeypatch.setattr(tasks, "parse_foreign_file", parse_spreadsheet)
+    monkeypatch.setattr(foreign_files, "parse_foreign_file", parse_spreadsheet)
     pool = PoolFactory(capacity=1_000_000)
 
     def judge_one(drawn, schools):

@@ -276,13 +276,17 @@ def test_a_stopping_worker_releases_unsent_messages(nimes, sink, queue):
 
 
 @pytest.mark.slow
-def test_messages_leased_by_another_worker_are_left_until_the_lease_expires(nimes, sink, queue):
+@pytest.mark.parametrize("unanswered", [0, 1])
+def test_messages_leased_by_another_worker_are_left_until_its_heartbeat_or_the_lease_of_the_handed_over_ends(
+    nimes, sink, queue, unanswered
+):
     queue(5)
-    now = timezone.now()
-    held = dispatch.claim(limit=3, at=now)
+    held = dispatch.claim(limit=3, at=timezone.now())
+    Message.objects.filter(state=MessageState.SENDING).update(unanswered=unanswered)
     assert drain() == 2
-    ends = held[0].lease_until
+    ends = held[0].lease_until - (dispatch.get_early_release() if unanswered == 0 else datetime.timedelta())
     assert is_drain_planned(ends)
+    assert drain(clock=lambda: ends - datetime.timedelta(seconds=1)) == 0
     assert drain(clock=lambda: ends + MINUTE) == 3
 
 

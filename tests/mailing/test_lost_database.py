@@ -7,7 +7,6 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from mailing import dispatch, operations
-from mailing import dispatch as draining
 from mailing.dispatch import drain
 from mailing.models import Message, MessageState
 from tests.waits import wait_until
@@ -47,7 +46,7 @@ def test_an_acceptance_is_recorded_over_a_new_connection(committing, sink, note,
 
 @pytest.mark.slow
 def test_a_drain_that_is_retried_repeats_nothing(committing, sink, note, monkeypatch, settings):
-    monkeypatch.setattr(draining, "_RECORD_DELAYS", ())
+    monkeypatch.setattr("core.connections._RETRY_DELAYS", ())
     settings.MAIL_LEASE = 1
     enqueue(30)
     record, calls = dispatch.record_group, iter(range(1000))

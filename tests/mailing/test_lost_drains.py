@@ -40,7 +40,7 @@ def test_a_message_that_a_lost_job_was_sending_leaves_when_its_lease_is_over(nim
     [message] = queue(1)
     now = timezone.now()
     Message.objects.filter(pk=message.pk).update(
-        state=MessageState.SENDING, lease_until=now + datetime.timedelta(minutes=10)
+        state=MessageState.SENDING, lease_until=now + datetime.timedelta(minutes=10), unanswered=1
     )
     lose_all_jobs()
     assert drain() == 0

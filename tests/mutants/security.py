@@ -75,6 +75,11 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("4.1", "if response.status_code < 500 and", "if"),
     ],
     "platform/webhooks/http_client.py": [
+        ("1.3", "allow_redirects=False", "allow_redirects=True"),
+        ("1.3", "trust_env=False", "trust_env=True"),
+        ("1.3", "0 if reason == leases.HOST_UNREACHABLE else ", ""),
+    ],
+    "platform/webhooks/url_policy.py": [
         ("12.3", "if not is_scheme_allowed(url):", _NEVER),
         (
             "1.3",
@@ -82,9 +87,6 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
             "if parts.username is not None and parts.password is not None:",
         ),
         ("1.3", "if ip_address is None or is_address_allowed(ip_address) else", "if True else"),
-        ("1.3", "allow_redirects=False", "allow_redirects=True"),
-        ("1.3", "trust_env=False", "trust_env=True"),
-        ("1.3", "0 if reason == leases.HOST_UNREACHABLE else ", ""),
     ],
     "platform/webhooks/endpoints.py": [
         ("14.2", " and at < endpoint.previous_until", ""),
@@ -167,7 +169,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
     "platform/core/links.py": [
         ("14.2", "return hashlib.sha256(token.encode()).hexdigest()", "return token"),
     ],
-    "platform/core/spreadsheets.py": [
+    "platform/core/worksheet_cells.py": [
         ("1.2", "        cell.quotePrefix = True", "        pass"),
         ("1.2", '    cell.data_type = "s"', "    pass"),
     ],

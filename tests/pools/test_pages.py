@@ -53,11 +53,10 @@ def test_the_list_asks_as_much_for_one_as_for_thirty(pool, manager, now, count, 
     for _ in range(count):
         mark_redeemed(allocate_units(pool, SchoolFactory(), units=1, at=now), PrincipalFactory())
     manager.get("/attributions/")
-    # Eighteen, and two search paths.
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(16):
         manager.get("/attributions/")
     # Nine, and five of reminders.
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(12):
         manager.get("/lots/")
 
 

@@ -216,7 +216,7 @@ def test_the_page_asks_as_much_for_one_as_for_thirty(pool, manager, count, djang
         give(pool)
     plan_at(TERM)
     manager.get(f"/lots/{pool.pk}/relances/")
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(14):
         manager.get(f"/lots/{pool.pk}/relances/")
 
 

@@ -307,11 +307,11 @@ def test_two_offices_renew_apart(chief, renewed, gard):
 def test_the_page_asks_the_same_questions_whatever_the_schools(chief, renewed, django_assert_num_queries):
     renewed.edit({renewed.verne.pk: 1})
     chief.get(LIST)
-    with django_assert_num_queries(24):
+    with django_assert_num_queries(23):
         chief.get(LIST)
     for _ in range(30):
         renewed.edit({PortfolioSchoolFactory(school=SchoolFactory()).school_id: 2})
-    with django_assert_num_queries(24):
+    with django_assert_num_queries(23):
         chief.get(LIST)
 
 

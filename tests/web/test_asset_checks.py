@@ -6,11 +6,12 @@ import json
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
+from django.http import HttpResponse
 from django.test import override_settings
 from whitenoise import compress
 
 from web import assets
-from web.assets import HashedAssets
+from web.assets import AssetsMiddleware, HashedAssets
 
 STORAGES = {"staticfiles": {"BACKEND": "web.assets.HashedAssets"}}
 STYLE = "web/peps.css"
@@ -72,3 +73,17 @@ def test_only_a_server_refuses_to_start_and_names_the_command(settings, monkeypa
     with pytest.raises(ImproperlyConfigured, match=r"are not collected .* run manage\.py collectstatic --no-input"):
         assets.refuse_stale_assets()
     assert [error.id for error in assets.check_assets(None)] == ["peps.E022"]
+
+
+def test_a_collected_file_is_found_when_it_is_asked_for_and_nothing_beside_its_folder(settings, tmp_path, rf):
+    settings.STATIC_ROOT, settings.WHITENOISE_USE_FINDERS = tmp_path / "static", False
+    settings.STATIC_ROOT.mkdir()
+    middleware = AssetsMiddleware(lambda _request: HttpResponse(status=404))
+    (settings.STATIC_ROOT / "mark.svg").write_text("<svg/>", encoding="utf-8")
+    (tmp_path / "beside.txt").write_text("", encoding="utf-8")
+
+    asked = ("/static/mark.svg", "/static/rien.svg", "/static/../beside.txt", "/static/", "/mark.svg")
+    answers = [middleware(rf.head("/", PATH_INFO=path)) for path in asked]
+
+    assert [answer.status_code for answer in answers] == [200, 404, 404, 404, 404]
+    assert list(middleware.files) == ["/static/mark.svg"]

@@ -11,7 +11,7 @@ from tests.refusals import refuses
 from tests.webhooks.events import deliver_due, emit_events, make_issued_event
 from tests.webhooks.name_server import NameServer
 from tests.webhooks.receiver import Receiver, respond_with
-from webhooks import endpoints, http_client, leases
+from webhooks import endpoints, leases, url_policy
 from webhooks.models import Attempt, Delivery, WebhookEndpoint
 
 
@@ -31,24 +31,24 @@ PRIVATE = [
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_private_addresses_are_refused(strict, address):
-    assert not http_client.is_address_allowed(ipaddress.ip_address(address))
+    assert not url_policy.is_address_allowed(ipaddress.ip_address(address))
     written = f"[{address}]" if ":" in address else address
     with refuses("url_not_allowed", match="réseau privé"):
-        http_client.check_url(f"https://{written}:8443/")
+        url_policy.check_url(f"https://{written}:8443/")
 
 
 @pytest.mark.parametrize(
     "address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"]
 )
 def test_public_addresses_are_accepted(strict, address):
-    assert http_client.is_address_allowed(ipaddress.ip_address(address))
+    assert url_policy.is_address_allowed(ipaddress.ip_address(address))
 
 
 def test_the_operator_may_allow_a_private_network(strict, settings):
     settings.WEBHOOKS_PRIVATE_NETWORKS = [ipaddress.ip_network("10.0.0.0/8")]
-    assert http_client.is_address_allowed(ipaddress.ip_address("10.1.2.3"))
-    assert http_client.is_address_allowed(ipaddress.ip_address("::ffff:10.1.2.3"))
-    assert not http_client.is_address_allowed(ipaddress.ip_address("192.168.0.1"))
+    assert url_policy.is_address_allowed(ipaddress.ip_address("10.1.2.3"))
+    assert url_policy.is_address_allowed(ipaddress.ip_address("::ffff:10.1.2.3"))
+    assert not url_policy.is_address_allowed(ipaddress.ip_address("192.168.0.1"))
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ def test_the_operator_may_allow_a_private_network(strict, settings):
 )
 def test_a_visibly_invalid_url_is_refused_when_registered(strict, url, result):
     with refuses("url_not_allowed", match=result):
-        http_client.check_url(url)
+        url_policy.check_url(url)
 
 
 @pytest.mark.parametrize("url", ["https://si.exemple.fr/crochet?cle=1", "https://93.184.216.34:8443/", "https://a/"])
 def test_an_ordinary_url_is_accepted(strict, url):
-    http_client.check_url(url)
+    url_policy.check_url(url)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_of_the_addresses_of_a_name_the_public_ones_alone_are_tried(endpoint, re
             raise OSError
         return real(address)
 
-    real = http_client.create_socket
+    real = url_policy.create_socket
     monkeypatch.setattr("webhooks.http_client.create_socket", socket_for)
     WebhookEndpoint.objects.update(url=f"http://double.exemple:{port}/")
     emit_events(make_issued_event(1))

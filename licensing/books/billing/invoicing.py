@@ -22,7 +22,6 @@ from core.money import Amounts, subtract, take_part
 from core.spreadsheets import build_csv
 from jobs.tasks import defer
 from licensing.books.billing import cii, snapshots
-from licensing.books.billing.documents import store_document
 from licensing.books.billing.models import (
     REJECTED_STATES,
     BillingDocument,
@@ -52,7 +51,7 @@ def get_or_create_document(invoice: Invoice, *, at: datetime.datetime) -> Billin
 
 @transaction.atomic
 def _store(invoice: Invoice, *, at: datetime.datetime) -> BillingDocument:
-    from licensing.books.billing import invoice_pdf  # noqa: PLC0415 - loads fonts, only needed to render
+    from licensing.books.billing import documents, invoice_pdf  # noqa: PLC0415 - load fonts, only needed to render
 
     # A concurrent request waits here, then finds the stored document. No row lock: it asks for the right to change the
     # invoice, which nobody has.
@@ -63,7 +62,7 @@ def _store(invoice: Invoice, *, at: datetime.datetime) -> BillingDocument:
     document = BillingDocument(
         kind=BillingDocumentKind(invoice.kind), number=invoice.number, order_id=invoice.order_id, invoice=invoice
     )
-    return store_document(document, invoice_pdf.render_pdf(invoice.snapshot, invoice.xml), at=at)
+    return documents.store_document(document, invoice_pdf.render_pdf(invoice.snapshot, invoice.xml), at=at)
 
 
 # Issuing invoices and credit notes. The caller holds the order's lock, in the transaction of its operation.

@@ -4,7 +4,7 @@
 from api.problem_details import ErrorCode, declare_errors
 from collectivities.journal import JournalAction, declare_actions
 from licensing.pools.declarations import LICENCES
-from licensing.requests.returns import emails, views
+from licensing.requests.returns import emails
 from licensing.requests.returns.operations import ReturnEvent
 from web.frame import declare_page
 from webhooks.event_types import declare_event_types

@@ -190,7 +190,9 @@ def enter_key(request: AuthenticatedRequest) -> HttpResponse:
         school=request.session.get(SCHOOL_SESSION_KEY) or None,
     )
     if isinstance(entered, Subscription):
-        page.show_school(request, entered.school_id)
+        if entered.has_other_schools and entered.school_id:
+            # Of who has several alone: others are spared the commit of a session.
+            request.session[SCHOOL_SESSION_KEY] = entered.school_id
         sentence = f"{pluralize(entered.size, 'licence')} pour votre établissement : donnez-les à vos enseignants."
     else:
         start = _describe_start(entered)

@@ -147,16 +147,6 @@ def get_next_licences(found: PrincipalOverview, *, at: datetime.datetime) -> dic
 
 #: Session key of the school displayed to a principal of several.
 SCHOOL_SESSION_KEY = "school"
-
-
-def show_school(request: AuthenticatedRequest, uai: str | None) -> None:
-    """Have the next pages show this school. Writes the session of who has several alone: others are spared a commit."""
-    if not uai or request.session.get(SCHOOL_SESSION_KEY) == uai:
-        return
-    if request.user.affiliations.exclude(school=uai).exists():
-        request.session[SCHOOL_SESSION_KEY] = uai
-
-
 #: Query parameter of the school year displayed, where there are several.
 YEAR = "annee"
 #: `Notice.row` of a message about the form that invites teachers.

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bounces.models import MailServerOutage
 from jobs import due
+from mailing.models import Message, MessageState
 from sites.health import figures
 from tests.deploy.figure_labels import list_label_values
 from tests.factories.accounts import UserFactory
@@ -101,6 +102,17 @@ def test_it_says_for_how_long_the_mail_server_takes_nothing():
     MailServerOutage.objects.create(failing_since=now - 5 * MINUTE, failed_at=now, failure="Refusée.")
     [age] = find(scrape(), "peps_mail_server_failing_seconds")
     assert round(age, -1) == 300
+
+
+@pytest.mark.usefixtures("opened")
+def test_it_says_since_when_the_portal_s_oldest_letter_should_have_left():
+    at = timezone.now() - 20 * MINUTE
+    fields = {"kind": "account.created", "recipient": "a@b.example", "created_at": at}
+    Message.objects.create(state=MessageState.DEFERRED, due_at=timezone.now() + MINUTE, stalled_since=at, **fields)
+    Message.objects.create(due_at=timezone.now() + MINUTE, **fields)
+    samples = scrape()
+    assert find(samples, "peps_portal_messages_due") == [1]
+    assert [round(age, -1) for age in find(samples, "peps_portal_messages_age_seconds")] == [1200]
 
 
 @pytest.mark.usefixtures("opened")

@@ -106,6 +106,22 @@ def test_a_letter_that_waits_too_long_is_a_503(message_of_the_portal):
     assert details["portal_mail"]["oldest_seconds"] > LATE_AFTER.total_seconds()
 
 
+@pytest.mark.usefixtures("on_time")
+def test_a_letter_that_our_mail_server_does_not_take_is_as_late_though_it_is_tried_again_and_again(
+    message_of_the_portal,
+):
+    now = timezone.now()
+    message_of_the_portal.state, message_of_the_portal.stalled_since = "deferred", message_of_the_portal.due_at
+    message_of_the_portal.due_at = now + 100 * SECOND
+    message_of_the_portal.save()
+    status, details = ask("/sante/travaux/")
+    assert (status, details["status"]) == (503, "late")
+    assert details["portal_mail"]["oldest_seconds"] > LATE_AFTER.total_seconds()
+    MailServerOutage.objects.create(failing_since=now - 200 * SECOND, failed_at=now, failure="Refusée.")
+    # The cause comes before what is late for it.
+    assert ask("/sante/travaux/")[1]["status"] == "no_mail_server"
+
+
 @pytest.mark.parametrize(
     ("minutes", "status"), [(2, (200, "on_time")), (3, (503, "no_mail_server")), (180, (503, "no_mail_server"))]
 )

@@ -125,7 +125,7 @@ def test_the_page_takes_a_constant_number_of_queries(office, nimes, count, djang
     apply_portfolio_list(*((school, 2) for school in SchoolFactory.create_batch(count)))
     browser = office("nimes", MemberFactory(roles=[Role.MANAGER]).user)
     browser.get("/distribuer/")
-    with django_assert_num_queries(19):
+    with django_assert_num_queries(18):
         browser.get("/distribuer/")
 
 

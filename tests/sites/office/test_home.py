@@ -4,11 +4,13 @@ import datetime
 
 import pytest
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from collectivities.models import AuditEntry
 from collectivities.operations.portfolio import set_contact
 from imports.enums import ImportState
 from imports.models import ImportRow, SpreadsheetImport
+from jobs.housekeeping import LATE_AFTER
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import get_school_year, unseal_key
 from licensing.orders import operations as orders
@@ -101,6 +103,20 @@ def test_pending_work_comes_first(pool, nimes, office):
 
 
 @pytest.mark.slow
+def test_e_mails_that_do_not_leave_are_shown_with_since_when(pool, viewer):
+    allocate_units(pool, SchoolFactory(), units=3, at=NOW)
+    assert "de partir depuis" not in page(viewer)
+    since = NOW - LATE_AFTER - datetime.timedelta(minutes=5)
+    Message.objects.update(state=MessageState.DEFERRED, stalled_since=since, due_at=NOW + LATE_AFTER)
+    when = date_format(timezone.localtime(since), "j F à H:i")
+    shown = collapse(page(viewer))
+    assert f"1 e-mail de votre bureau attend de partir depuis le {when}. Rien n’est perdu&nbsp;: il partira" in shown
+    # Planned for later, or put off by the recipient's server.
+    Message.objects.update(stalled_since=None)
+    assert "de partir depuis" not in page(viewer)
+
+
+@pytest.mark.slow
 def test_the_latest_events_show_no_contact_s_address_or_telephone(pool, viewer):
     school = PortfolioSchoolFactory().school
     allocated = allocate_units(pool, school, units=3, at=NOW)
@@ -157,7 +173,7 @@ def test_the_timeline_of_a_school_is_in_order(pool, viewer, django_assert_num_qu
     assert unseal_key(allocation.key) not in shown
     assert AuditEntry.objects.filter(school_id=school.uai).count() == 3
     # One of them names who may send the key to the new contact.
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(17):
         page(viewer, f"/ecoles/{school.uai}/")
 
 

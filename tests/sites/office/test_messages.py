@@ -150,7 +150,7 @@ def test_the_list_is_filtered_by_state_kind_and_words(viewer, query, found):
 @pytest.mark.slow
 def test_the_list_takes_a_constant_number_of_queries(viewer, message, django_assert_num_queries):
     def queries():
-        with django_assert_num_queries(11):  # two search_paths, host, session, user, member, kinds, count…
+        with django_assert_num_queries(10):  # two search_paths, host, session with user, member, kinds, count…
             viewer.get("/messages/")
 
     viewer.get("/messages/")

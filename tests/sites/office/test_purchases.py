@@ -295,11 +295,11 @@ def test_a_manager_reads_and_is_shown_nothing_to_do(manager):
 def test_the_list_asks_as_much_for_three_orders_as_for_one(buyer, django_assert_num_queries):
     PurchaseFactory(placed=True)
     buyer.get(purchase_url("list"))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         buyer.get(purchase_url("list"))
     for days in (1, 2):
         PurchaseFactory(placed=True, units=30, at=TERM + datetime.timedelta(days=days))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         page = page_text(buyer.get(purchase_url("list")))
     assert page.count("Bon de commande signé attendu") == 3
     assert page.count("Droits temporaires") == 3

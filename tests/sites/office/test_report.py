@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import io
+from collections import Counter
 from decimal import Decimal
 
 import openpyxl
@@ -15,7 +16,7 @@ from collectivities.capabilities import Role
 from collectivities.operations.offices import set_presentation
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.positions import list_pool_positions
-from licensing.pools.year_use import YearUse
+from licensing.pools.year_use import YearUse, YearUses
 from sites.office.year_report import (
     MIN_LICENCES,
     ReportFigures,
@@ -159,11 +160,20 @@ def use(given, used=0):
     return YearUse(given, given, used)
 
 
+def split(uses):
+    """Split schools, by UAI, as their uses are read."""
+    listed = [(uai, one) for uai, one in uses.items() if one.given >= MIN_LICENCES]
+    listed.sort(key=lambda entry: -entry[1].used)
+    smallest = min(listed, key=lambda entry: (entry[1].given, entry[0]), default=None)
+    return split_schools(YearUses([Counter(uses.values())], listed, smallest))
+
+
 @pytest.mark.small
 def test_small_schools_are_counted_together():
-    split = split_schools({"A": use(8, 7), "B": use(2, 1), "C": use(1, 1)})
-    assert [uai for uai, _ in split.named] == ["A"]
-    assert (split.grouped.schools, split.grouped.use) == (2, YearUse(3, 3, 2))
+    found = split({"A": use(8, 7), "B": use(2, 1), "C": use(1, 1)})
+    assert [uai for uai, _ in found.named] == ["A"]
+    assert (found.grouped.schools, found.grouped.use) == (2, YearUse(3, 3, 2))
+    assert (found.total, found.use) == (1, use(8, 7))
 
 
 @pytest.mark.small
@@ -179,10 +189,18 @@ def test_small_schools_are_counted_together():
     ],
 )
 def test_a_group_takes_in_the_next_school_until_it_hides_them(given, hidden):
-    split = split_schools({f"{number}": use(units) for number, units in enumerate(given)})
-    assert (split.grouped.schools if split.grouped else 0) == hidden
-    assert len(split.named) == len(given) - hidden
-    assert all(one.given >= MIN_LICENCES for _, one in split.named)
+    found = split({f"{number}": use(units) for number, units in enumerate(given)})
+    assert (found.grouped.schools if found.grouped else 0) == hidden
+    assert len(found.named) == found.total == len(given) - hidden
+    assert all(one.given >= MIN_LICENCES for _, one in found.named)
+
+
+def test_a_page_reads_the_first_schools_and_sums_the_others(schools):
+    complete, first = read_report(2027, TODAY), read_report(2027, TODAY, named=1)
+    assert [school.name for school in first.name_schools(1)] == ["École Grande"]
+    assert [school.use for school in complete.schools] == [YearUse(8, 8, 8), YearUse(4, 4, 3)]
+    assert (first.split.total, first.add_up_named(1)) == (2, YearUse(4, 4, 3))
+    assert first.split.grouped == complete.split.grouped
 
 
 def test_of_too_few_licences_only_how_many_were_given_is_shown(nimes, member):
@@ -317,12 +335,12 @@ def test_the_report_of_another_collectivity_is_of_its_own_licences(schools, gard
 def test_the_questions_of_the_page_do_not_grow_with_the_schools(schools, nimes, member, django_assert_num_queries):
     client = member(Role.MANAGER)
     read("/rapport/", client)
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(19):
         read("/rapport/", client)
     pool = open_pool(nimes, 2027, at=THIS_OCTOBER + DAY)
     for _ in range(4):
         serve(pool, SchoolFactory(), units=5, used=2, at=THIS_OCTOBER + DAY)
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(19):
         read("/rapport/", client)
 
 

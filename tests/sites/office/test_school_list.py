@@ -254,10 +254,32 @@ def test_the_list_asks_as_much_for_one_school_as_for_thirty(pool, manager, count
     allocate_units(pool, add_school("École Perdue"), units=1, at=NOW)
     Message.objects.update(state=MessageState.BOUNCED, **BOUNCE_FIELDS)
     manager.get("/ecoles/")
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(19):
         manager.get("/ecoles/?sort=-used&licences=dormant")
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(17):
         manager.get("/ecoles/?text=ecole")
+
+
+def test_while_a_text_is_typed_the_list_alone_is_fetched(schools, manager):
+    fetched = manager.get("/ecoles/?text=rien", headers={"HX-Request": "true"}).content.decode()
+    assert "École Rien" in fetched
+    assert "<html" not in fetched
+    assert "Où en sont" not in fetched
+    gone_back = manager.get("/ecoles/?text=rien", headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
+    assert "Où en sont" in gone_back.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("-units", ["Attend", "Active", "Perdue", "Rien"]),
+        ("units", ["Rien", "Perdue", "Active", "Attend"]),
+        ("used", ["Attend", "Perdue", "Rien", "Active"]),
+    ],
+)
+def test_pages_go_on_where_the_schools_without_a_figure_begin(schools, manager, monkeypatch, sort, names):
+    monkeypatch.setattr("sites.office.schools.PAGE_SIZE", 1)
+    assert [[*figures(manager, f"sort={sort}&page={number}")] for number in range(1, 5)] == [[name] for name in names]
 
 
 def read_html(answer):
@@ -340,5 +362,5 @@ def test_the_export_asks_as_much_for_one_school_as_for_twenty(pool, manager, cou
         allocate_units(pool, add_school(f"École {number}"), units=3, at=NOW)
     mark_sent()
     manager.get("/ecoles/export.xlsx")
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         manager.get("/ecoles/export.xlsx")

@@ -213,5 +213,5 @@ def test_the_page_asks_as_much_for_one_allocation_as_for_eight(row, browse, coun
         allocate_units(PoolFactory(), row.school, units=1, at=NOW)
     manager = browse(Role.MANAGER)
     manager.get(f"/ecoles/{row.school_id}/")
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(16):
         manager.get(f"/ecoles/{row.school_id}/")

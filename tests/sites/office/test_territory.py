@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from collections import Counter
 
 import pytest
 from django.db import connection
@@ -17,12 +18,13 @@ from sites.office.territory import (
     HEIGHT,
     MERGED_WITHIN,
     WIDTH,
-    MappedSchool,
+    MapCell,
+    SchoolName,
     draw_dots,
     find_outlines,
     fit,
     get_territory,
-    list_positions,
+    group_schools,
 )
 from tenants.models import CollectivityKind
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
@@ -34,6 +36,7 @@ from tests.pools.actions import allocate_units, mark_redeemed
 
 NOW = timezone.now()
 TODAY = date_in_paris(NOW)
+COMMUNES, DEPARTEMENTS = ["30189", "30189", "30007"], ["030", "030", "02A"]
 RING = [[4.2, 43.7], [4.5, 43.7], [4.5, 43.9], [4.2, 43.7]]
 
 
@@ -51,9 +54,8 @@ def place(latitude, longitude, **kwargs):
     return SchoolFactory(latitude=latitude, longitude=longitude, **kwargs)
 
 
-def map_school(uai="0300001A", latitude=43.8, longitude=4.3, state="none", **changes):
-    fields = {"name": "Ecole", "commune": "Nîmes", "commune_code": "30189", "departement_code": "030", **changes}
-    return MappedSchool(uai=uai, latitude=latitude, longitude=longitude, state=state, **fields)
+def map_cell(uai="0300001A", latitude=43.8, longitude=4.3, state="none"):
+    return MapCell(latitude, longitude, state, 1, (uai,))
 
 
 def add_outline(code, *, level=TerritoryLevel.COMMUNE, siren=""):
@@ -62,8 +64,8 @@ def add_outline(code, *, level=TerritoryLevel.COMMUNE, siren=""):
     )
 
 
-def draw(schools):
-    return draw_dots(schools, fit(list_positions(schools)))
+def draw(cells):
+    return draw_dots(cells, fit([(cell.longitude, cell.latitude) for cell in cells]))
 
 
 def page(client, path="/carte/"):
@@ -85,9 +87,9 @@ def test_each_school_is_in_the_state_of_its_licences_on_map_and_table(nimes, poo
     copy_everywhere()
     allocate_units(pool, SchoolFactory(), units=1, at=NOW)
     drawn = get_territory(nimes, TODAY)
-    assert sorted(dot.state for dot in drawn.dots) == ["held", "issued", "none", "redeemed"]
+    assert sorted(dot.state for dot, _ in drawn.dots) == ["held", "issued", "none", "redeemed"]
     assert {line.state: line.schools for line in drawn.lines} == {"none": 1, "issued": 2, "redeemed": 1, "held": 1}
-    assert (len(drawn.schools), drawn.unplaced) == (5, 1)
+    assert (drawn.total, drawn.unplaced) == (5, 1)
 
 
 def test_licences_of_a_pool_that_is_over_count_no_more(nimes, pool):
@@ -96,7 +98,7 @@ def test_licences_of_a_pool_that_is_over_count_no_more(nimes, pool):
     allocate_units(pool, school, units=1, at=NOW)
     ended = TODAY - datetime.timedelta(days=1)
     Entitlement.objects.filter(pk=pool.entitlement_id).update(first_day=ended, last_day=ended)
-    assert [dot.state for dot in get_territory(nimes, TODAY).dots] == ["none"]
+    assert [dot.state for dot, _ in get_territory(nimes, TODAY).dots] == ["none"]
 
 
 def test_each_dot_is_a_link_that_says_school_and_state(viewer, pool):
@@ -122,35 +124,35 @@ def test_the_home_page_fetches_the_map_and_nothing_where_there_is_no_school(view
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 30])
-def test_the_map_reads_the_directory_twice_whatever_the_schools(viewer, pool, count):
+def test_the_map_reads_the_directory_three_times_whatever_the_schools(viewer, pool, count):
     for number in range(count):
         allocate_units(pool, place(43.8 + number / 100, 4.3), units=1, at=NOW)
     viewer.get("/carte/")
     with CaptureQueriesContext(connection) as captured:
         viewer.get("/carte/")
-    assert len([one for one in captured.captured_queries if "schools_" in one["sql"]]) == 2
+    assert len([one for one in captured.captured_queries if "schools_" in one["sql"]]) == 3
 
 
 def test_dots_stay_inside_the_map_and_apart_from_one_another():
-    schools = [map_school(uai=str(n), latitude=43 + n % 71 / 500, longitude=4 + n % 97 / 300) for n in range(5000)]
-    dots = draw(schools)
+    dots = draw([map_cell(str(n), latitude=43 + n % 71 / 500, longitude=4 + n % 97 / 300) for n in range(5000)])
     assert all(0 <= dot.x <= WIDTH and 0 <= dot.y <= HEIGHT for dot in dots)
-    assert sum(len(dot.schools) for dot in dots) == 5000
+    assert sum(dot.schools for dot in dots) == 5000
     gaps = [(one.x - two.x) ** 2 + (one.y - two.y) ** 2 for n, one in enumerate(dots) for two in dots[:n]]
     assert min(gaps) >= MERGED_WITHIN**2
 
 
 def test_a_single_school_is_drawn_in_the_middle():
-    (dot,) = draw([map_school()])
+    (dot,) = draw([map_cell()])
     assert (dot.x, dot.y) == (WIDTH / 2, HEIGHT / 2)
 
 
 def test_a_dot_of_several_schools_has_the_state_of_the_most_advanced():
     for third in ("issued", "redeemed", "held"):
         states = ["none", "issued", third, "none"]
-        (dot,) = draw([map_school(uai=str(n), state=state) for n, state in enumerate(states)])
+        (dot,) = draw([map_cell(str(n), state=state) for n, state in enumerate(states)])
         assert dot.state == third
-    assert dot.words == "4\xa0écoles\xa0: École, École, École et 1\xa0autre"
+    names = {str(n): SchoolName("Ecole", "Nîmes") for n in range(4)}
+    assert dot.describe(names) == "4\xa0écoles\xa0: École, École, École et 1\xa0autre"
 
 
 @pytest.mark.slow
@@ -220,44 +222,48 @@ def test_the_outline_lies_below_the_dots_and_names_its_source(viewer):
 def test_the_outline_of_the_collectivity_itself_comes_first(nimes):
     own = add_outline("30999", siren=nimes.siren)
     add_outline("30189")
-    assert find_outlines(nimes, [map_school()]) == [own]
+    assert find_outlines(nimes, Counter(["30189"])) == [own]
 
 
 @pytest.mark.parametrize(
-    ("kind", "found"),
+    ("kind", "codes", "found"),
     [
-        (CollectivityKind.COMMUNE, ["30189"]),
-        (CollectivityKind.EPCI, ["30007", "30189"]),
-        (CollectivityKind.DEPARTEMENT, ["30"]),
-        (CollectivityKind.REGION, ["2A", "30"]),
-        (CollectivityKind.PURCHASING_BODY, ["2A", "30"]),
+        (CollectivityKind.COMMUNE, COMMUNES, ["30189"]),
+        (CollectivityKind.EPCI, COMMUNES, ["30007", "30189"]),
+        (CollectivityKind.DEPARTEMENT, DEPARTEMENTS, ["30"]),
+        (CollectivityKind.REGION, DEPARTEMENTS, ["2A", "30"]),
+        (CollectivityKind.PURCHASING_BODY, DEPARTEMENTS, ["2A", "30"]),
     ],
 )
-def test_without_its_own_the_outlines_of_its_schools_are_taken(nimes, kind, found):
+def test_without_its_own_the_outlines_of_its_schools_are_taken(nimes, kind, codes, found):
     for code in ("30189", "30007", "2A004"):
         add_outline(code)
     for code in ("30", "2A", "34"):
         add_outline(code, level=TerritoryLevel.DEPARTEMENT)
-    schools = [
-        map_school(uai="1"),
-        map_school(uai="2"),
-        map_school(uai="3", commune_code="30007", departement_code="02A"),
-        map_school(uai="4", commune_code="", departement_code=""),
-    ]
     nimes.kind = kind
-    assert sorted(outline.code for outline in find_outlines(nimes, schools)) == found
+    assert sorted(outline.code for outline in find_outlines(nimes, Counter(codes))) == found
+
+
+@pytest.mark.parametrize("kind", [CollectivityKind.COMMUNE, CollectivityKind.REGION])
+def test_schools_are_counted_by_the_codes_that_the_outlines_of_the_office_have(nimes, kind):
+    nimes.kind = kind
+    for commune, departement in (("30189", "030"), ("30189", "030"), ("2A004", "02A"), ("", "")):
+        school = SchoolFactory(commune_code=commune, departement_code=departement)
+        PortfolioSchoolFactory(school=school)
+    counted = Counter([*COMMUNES[:2], "2A004"] if kind == CollectivityKind.COMMUNE else DEPARTEMENTS)
+    assert group_schools(nimes, TODAY).codes == counted
 
 
 @pytest.mark.parametrize(("code", "commune"), [("75113", "75056"), ("69381", "69123"), ("13215", "13055")])
 def test_an_arrondissement_is_its_commune(nimes, code, commune):
     add_outline(commune)
-    assert [outline.code for outline in find_outlines(nimes, [map_school(commune_code=code)])] == [commune]
+    assert [outline.code for outline in find_outlines(nimes, Counter([code]))] == [commune]
 
 
 @pytest.mark.parametrize("count", [1, 30])
-def test_the_map_takes_three_queries(nimes, pool, count, django_assert_num_queries):
+def test_the_map_takes_four_queries(nimes, pool, count, django_assert_num_queries):
     for number in range(count):
         PortfolioSchoolFactory(school=place(43 + number / 50, 4.4))
         add_outline(f"3{number:04}")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         get_territory(nimes, TODAY)

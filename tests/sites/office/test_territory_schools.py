@@ -214,11 +214,11 @@ def test_hundreds_of_schools_are_named_up_to_a_bound(browser, monkeypatch):
 def test_preview_addition_and_undo_take_a_constant_number_of_queries(browser, count, django_assert_num_queries):
     SchoolFactory.create_batch(count)
     browser.get(ADDRESS)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         browser.get(ADDRESS)
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(16):
         browser.post(ADDRESS)
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(20):
         browser.post(UNDO, {"added_at": NOW.isoformat(), "confirmed_count": count})
 
 

@@ -288,5 +288,5 @@ def test_the_page_reads_as_much_whatever_the_licences(portal, nimes, school, uni
     AffiliationFactory(user=user, school=school)
     portal.force_login(user)
     open_link(portal, link)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         portal.get(PAGE)

@@ -393,14 +393,14 @@ def test_nobody_leaves_a_school_for_another(jaures, as_):
 
 
 @pytest.mark.parametrize(("subscriptions", "teachers"), [(1, 2), (10, 60), (20, 120)])
-def test_the_page_takes_twelve_queries(jaures, as_, subscriptions, teachers, django_assert_num_queries):
+def test_the_page_takes_eleven_queries(jaures, as_, subscriptions, teachers, django_assert_num_queries):
     made = [jaures.subscription(units=7)[1] for _ in range(subscriptions)]
     people = [jaures.teacher().pk for _ in range(teachers)]
     for number, subscription in enumerate(made):
         served = people[number * 3 : number * 3 + 3] if subscriptions > 1 else people[:1]
         operations.assign_many(subscription_id=subscription.pk, teacher_ids=served, by=jaures.principal, at=TERM)
     browser = as_(jaures.principal)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         answer = browser.get(PAGE)
     assert answer.status_code == 200
 

@@ -136,7 +136,7 @@ def test_the_total_follows_the_place_before_anything_is_ordered(buyer):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("school", "queries"), [({}, 11), (ECOLE, 12)])
+@pytest.mark.parametrize(("school", "queries"), [({}, 10), (ECOLE, 11)])
 def test_the_checkout_takes_a_fixed_number_of_queries(db, django_assert_num_queries, school, queries):
     buyer = ShopBuyer(**school)
     order = buyer.draft()

@@ -322,7 +322,7 @@ def test_an_unchanged_page_is_a_304_in_one_query(jaures, as_, reader, django_ass
     operations.claim(code=code, by=teacher, at=TERM)
     browser = as_(jaures.principal if reader == "principal" else teacher)
     version = get_version(browser.get(PAGE))
-    with django_assert_num_queries(3):  # the session, the person; and one
+    with django_assert_num_queries(2):  # the session with the person; and one
         answer = get_page(browser, version)
     assert (answer.status_code, answer.content) == (304, b"")
 

@@ -371,10 +371,10 @@ def test_an_order_shows_its_own_invoices_and_no_other_s(buyer):
 def test_the_list_takes_a_fixed_number_of_queries(buyer, django_assert_num_queries):
     buyer.ordered()
     buyer.browser.get("/boutique/commandes/")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         buyer.browser.get("/boutique/commandes/")
     buyer.ordered()
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         buyer.browser.get("/boutique/commandes/")
 
 

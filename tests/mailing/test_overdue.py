@@ -1,0 +1,77 @@
+"""Since when an e-mail should have left: whatever moves its next attempt, and not before it was planned."""
+
+import datetime
+
+import pytest
+from django.utils import timezone
+
+from mailing import operations
+from mailing.dispatch import drain
+from mailing.models import Message, MessageState
+from tests.smtp_sink import SinkBehaviour
+
+MINUTE = datetime.timedelta(minutes=1)
+
+
+def be_busy(sink):
+    sink.behaviour.sender = "421 4.3.2 Service not available"
+
+
+def refuse_our_sender(sink):
+    sink.behaviour.sender = "550 5.7.1 Sender not allowed"
+
+
+def cut_the_line(sink):
+    sink.behaviour.drop_recipients = {"ecole0@exemple.example"}
+
+
+def find_since(at):
+    return [message.overdue_since for message in Message.objects.overdue_at(at)]
+
+
+@pytest.mark.parametrize("fail", [be_busy, refuse_our_sender, cut_the_line], ids=lambda fail: fail.__name__)
+def test_what_our_server_does_not_take_waits_since_it_should_have_left(fail, nimes, sink, queue):
+    fail(sink)
+    [message] = queue()
+    for minute in (0, 5, 20):
+        drain(clock=lambda at=message.due_at + minute * MINUTE: at)
+        message.refresh_from_db()
+        assert message.state == MessageState.DEFERRED
+        assert message.due_at > message.created_at + minute * MINUTE
+        assert find_since(message.created_at + (minute + 1) * MINUTE) == [message.created_at]
+    sink.behaviour = SinkBehaviour()
+    assert drain(clock=lambda: message.due_at) == 1
+    message.refresh_from_db()
+    assert (message.stalled_since, find_since(message.due_at + MINUTE)) == (None, [])
+
+
+def test_what_was_planned_for_later_waits_from_that_moment_on(nimes, sink, note):
+    now = timezone.now()
+    due = now + 60 * MINUTE
+    operations.enqueue(kind=note, recipient="ecole0@exemple.example", at=now, due_at=due)
+    assert find_since(due - MINUTE) == []
+    be_busy(sink)
+    drain(clock=lambda: due)
+    assert find_since(due + MINUTE) == [due]
+
+
+def test_what_the_recipient_s_server_puts_off_waits_there_and_is_overdue_once_nobody_tries_again(nimes, sink, queue):
+    [message] = queue()
+    be_busy(sink)
+    drain(clock=lambda: message.due_at)
+    sink.behaviour = SinkBehaviour(recipients={message.recipient: "451 4.7.1 Greylisted"})
+    tried_at = message.due_at + 5 * MINUTE
+    drain(clock=lambda: tried_at)
+    message.refresh_from_db()
+    assert (message.state, message.due_at) == (MessageState.DEFERRED, tried_at + 5 * MINUTE)
+    assert find_since(message.due_at - MINUTE) == []
+    assert find_since(message.due_at + MINUTE) == [message.due_at]
+
+
+def test_what_is_held_waits_for_its_owner_and_not_for_us(nimes, queue):
+    [message] = queue()
+    Message.objects.update(state=MessageState.HELD)
+    assert find_since(message.due_at + MINUTE) == []
+    later = message.due_at + 60 * MINUTE
+    operations.release_held(Message.objects.all(), at=later)
+    assert find_since(later + MINUTE) == [later]
