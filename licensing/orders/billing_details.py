@@ -17,8 +17,8 @@ from accounts.models import User
 from core import formatting
 from core.contact_details import check_plain_name
 from core.formatting import of_town
+from core.formulas import begins_formula
 from core.money import add_vat, extract_vat, sum_amounts
-from core.spreadsheets import begins_formula
 from licensing.catalogue.models import Product
 from licensing.orders import order_events, payers, siret_numbers, vat
 from licensing.orders.exceptions import BadBilling, NoReason, NotInvoiceable

@@ -10,7 +10,7 @@ import unicodedata
 
 from django.core.exceptions import ValidationError
 
-from core.spreadsheets import begins_formula
+from core.formulas import begins_formula
 
 # A total of 60 characters keeps the local part and each label within their limits. Possessive quantifiers: linear time,
 # no backtracking.

@@ -12,7 +12,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
-from core.spreadsheets import begins_formula
+from core.formulas import begins_formula
 
 BOLD = Font(bold=True)
 HEADER_FILL = PatternFill("solid", fgColor="FFDCE6F1")

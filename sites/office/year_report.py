@@ -510,7 +510,7 @@ def list_notes(report: YearReport, *, with_price: bool) -> list[str]:
     """Return what a reader has to know of the figures, in sentences."""
     notes = ["Une licence est utilisée quand un enseignant l’a pour sa classe ce jour-là."]
     if not report.is_over:
-        notes.append("Ce qui est activé et utilisé est compté à l’instant, à quelques secondes près.")
+        notes.append("Clés activées et licences utilisées : à jour à quelques secondes près.")
     if report.figures.used is None:
         notes.append(
             f"Moins de {MIN_LICENCES} licences sont données : dire combien servent ferait reconnaître une classe."

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from openpyxl import Workbook, load_workbook
 
 from core import contact_details, spreadsheets, worksheet_cells
-from core.spreadsheets import begins_formula, quote_formula
+from core.formulas import begins_formula, quote_formula
 from licensing.books.accounting import exports
 
 ROOT = Path(__file__).resolve().parent.parent.parent

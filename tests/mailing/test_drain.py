@@ -9,7 +9,7 @@ from django.utils import timezone
 from jobs.periodic_tasks import shutdown_requested
 from mailing import dispatch, kinds, operations, smtp_replies
 from mailing.dispatch import drain
-from mailing.models import Message, MessageState
+from mailing.models import Message, MessageState, get_early_release
 from tests.waiting_jobs import list_waiting_jobs
 
 MINUTE = datetime.timedelta(minutes=1)
@@ -284,7 +284,7 @@ def test_messages_leased_by_another_worker_are_left_until_its_heartbeat_or_the_l
     held = dispatch.claim(limit=3, at=timezone.now())
     Message.objects.filter(state=MessageState.SENDING).update(unanswered=unanswered)
     assert drain() == 2
-    ends = held[0].lease_until - (dispatch.get_early_release() if unanswered == 0 else datetime.timedelta())
+    ends = held[0].lease_until - (get_early_release() if unanswered == 0 else datetime.timedelta())
     assert is_drain_planned(ends)
     assert drain(clock=lambda: ends - datetime.timedelta(seconds=1)) == 0
     assert drain(clock=lambda: ends + MINUTE) == 3

@@ -134,12 +134,15 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "platform/accounts/sessions.py": [
         ("7.2", "{self.row_key or hash_token(self.session_key or '')}", ""),
-        ("7.3", "objects.filter(expire_date__gt=timezone.now())", "objects.all()"),
+        ("7.3", "session.expire_date > %s", "%s IS NOT NULL"),
     ],
     "platform/accounts/devices.py": [
         ("7.3", "at - signed_in_at >= self.absolute or ", ""),
         ("7.3", " or at - seen_at >= self.idle", ""),
         ("7.3", " and not user.is_staff else", " else"),
+        ("7.4", "user.is_active and ", ""),
+        ("7.2", " and session.get(SESSION_KEY) == str(user.pk)", ""),
+        ("7.4", "return user if is_current else get_user(request)", "return user"),
     ],
     "platform/accounts/reauthentication.py": [
         ("7.5", "self.when is None or self.when(request)", "self.when is not None and self.when(request)"),

@@ -58,7 +58,7 @@ def test_a_collectivity_whose_schema_is_missing_is_a_failure(db):
 
 
 @pytest.mark.parametrize("is_recorded", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_the_schema_recording_is_refreshed_and_older_ones_deleted(db, is_recorded):
+def test_the_schema_recording_is_refreshed_and_older_ones_deleted(transactional_db, is_recorded):
     if not is_recorded:
         SchemaSnapshot.objects.all().delete()
     SchemaSnapshot.objects.create(fingerprint="old", statements=[], created_at="2026-01-01T00:00:00Z")

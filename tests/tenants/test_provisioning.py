@@ -27,12 +27,14 @@ ALES = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000078"}
 
 @pytest.mark.slow
 @pytest.mark.as_owner
-def test_a_replayed_schema_equals_a_migrated_one(db):
-    open_tenant(at=TERM, **ALES)
-    with connection.cursor() as cursor:
+def test_a_replayed_schema_equals_a_migrated_one(offices):
+    with schema_context("public"), connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA c_migrated")
-    call_command("migrate_schemas", schema_name="c_migrated", verbosity=0)
-    replayed, migrated = describe_schema("c_ales"), describe_schema("c_migrated")
+        try:
+            call_command("migrate_schemas", schema_name="c_migrated", verbosity=0)
+            replayed, migrated = describe_schema(offices[0]), describe_schema("c_migrated")
+        finally:
+            cursor.execute("DROP SCHEMA c_migrated CASCADE")
     assert len(replayed) > 100
     assert replayed == migrated
 
@@ -123,7 +125,7 @@ def test_an_opening_does_not_wait_for_a_redemption_nor_a_redemption_for_an_openi
 
 @pytest.mark.slow
 @pytest.mark.as_owner
-def test_the_schema_recording_is_stored_under_the_migrations_fingerprint(db):
+def test_the_schema_recording_is_stored_under_the_migrations_fingerprint(transactional_db):
     SchemaSnapshot.objects.all().delete()
     schema_snapshot.refresh()
     made = schema_snapshot.get_current()

@@ -45,7 +45,7 @@ def linted(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_project_s_migrations_are_as_released(db):
+def test_the_project_s_migrations_are_as_released(transactional_db):  # an index CONCURRENTLY is in none
     call_command("check_migrations")
 
 

@@ -19,7 +19,7 @@ from core import formatting
 from core.calendar import end_of_day, start_of_day
 from core.exceptions import Refusal
 from core.formatting import add_nonbreaking_spaces
-from core.spreadsheets import quote_formula
+from core.formulas import quote_formula
 from core.text_templates import read_text_template
 from licensing.books.accounting.entries import CHARGES, DISPUTES, OTHER_VAT_ACCOUNT, is_waiting, iterate_entries
 from licensing.books.accounting.journals import AccountingEntry, Journal, Period, get_fiscal_year
