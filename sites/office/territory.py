@@ -195,24 +195,25 @@ _ARRONDISSEMENTS = {"751": "75056", "6938": "69123", "132": "13055"}
 #: Columns and rows of the grid in which schools are grouped: a cell is half as wide as two dots are apart, or less,
 #: however little of the map its schools take.
 _COLUMNS, _ROWS = (2 * math.ceil(length / MERGED_WITHIN) for length in (WIDTH, HEIGHT))
-# Grouped before the directory is joined: its rows are then found by their key.
+# Allocations are grouped alone, and joined by the school: of a union, the planner would expect 200 schools, and look
+# each of 60,000 up in the directory.
 _SHOWN_SQL = f"""
 WITH {ENTITLEMENTS.cte},
+given AS (
+    SELECT
+        allocation.school_id,
+        max(CASE WHEN allocation.redeemed_at IS NULL THEN 1 WHEN allocation.held > 0 THEN 3 ELSE 2 END) AS progress
+    FROM pools_pool AS pool
+    JOIN entitlement ON entitlement.id = pool.entitlement_id
+    JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
+        AND allocation.units > 0
+    WHERE entitlement.last_day >= %(day)s AND entitlement.cancelled_at IS NULL
+    GROUP BY allocation.school_id
+),
 shown AS (
-    SELECT school_id, max(progress) AS progress
-    FROM (
-        SELECT
-            allocation.school_id,
-            CASE WHEN allocation.redeemed_at IS NULL THEN 1 WHEN allocation.held > 0 THEN 3 ELSE 2 END AS progress
-        FROM pools_pool AS pool
-        JOIN entitlement ON entitlement.id = pool.entitlement_id
-        JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
-            AND allocation.units > 0
-        WHERE entitlement.last_day >= %(day)s AND entitlement.cancelled_at IS NULL
-        UNION ALL
-        SELECT school_id, 0 FROM collectivities_portfolioschool
-    ) AS each
-    GROUP BY school_id
+    SELECT school_id, coalesce(given.progress, 0) AS progress
+    FROM given
+    FULL JOIN collectivities_portfolioschool USING (school_id)
 )"""  # noqa: S608 - constants of these modules, and parameters
 _GRID_SQL = f"""{_SHOWN_SQL},
 placed AS MATERIALIZED (
@@ -242,12 +243,12 @@ _GROUPS_SQL = f"""{_GRID_SQL}
 SELECT
     '', array[count(*) FILTER (WHERE progress = 0), count(*) FILTER (WHERE progress = 1),
         count(*) FILTER (WHERE progress = 2), count(*) FILTER (WHERE progress = 3)],
-    (array_agg(uai ORDER BY uai))[:%(named)s], bool_or(uai = %(asked)s), "column", "row",
+    (array_agg(uai ORDER BY uai))[:%(named)s], bool_or(uai = %(asked)s), max(progress), "column", "row",
     avg(latitude), avg(longitude), min(longitude), max(longitude), min(latitude), max(latitude)
 FROM gridded
 GROUP BY "column", "row"
 UNION ALL
-SELECT code, array[count(*)], NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT code, array[count(*)], NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM placed
 WHERE code <> ''
 GROUP BY code
@@ -366,19 +367,20 @@ def group_schools(collectivity: Collectivity, day: datetime.date, *, asked: str 
     `asked`: the UAI of a school whose cell is marked.
     """
     mapped = MappedSchools()
+    by_state: list[list[int]] = []
     corners: list[Position] = []
     by_commune = _get_level(collectivity) == TerritoryLevel.COMMUNE
     for code, counts, uais, is_asked, *cell in _fetch(_GROUPS_SQL, day, asked=asked, by_commune=by_commune):
         if code:
             [mapped.codes[code]] = counts
             continue
-        found = dict(zip(DRAWING_ORDER, counts, strict=True))
-        mapped.states += found
-        column, row, latitude, longitude, west, east, south, north = cell
+        by_state.append(counts)
+        progress, column, row, latitude, longitude, west, east, south, north = cell
         if column is not None:
-            state = max((state for state, count in found.items() if count), key=DRAWING_ORDER.index)
+            state = DRAWING_ORDER[progress]
             mapped.cells.append(MapCell(latitude, longitude, state, sum(counts), tuple(uais), is_asked, column, row))
             corners += [(west, north), (east, south)]
+    mapped.states.update(dict(zip(DRAWING_ORDER, map(sum, zip(*by_state, strict=True)), strict=False)))
     # By the first school: which of two neighbours a dot lies at does not change from one visit to the next.
     mapped.cells.sort(key=lambda each: each.uais)
     if corners:
