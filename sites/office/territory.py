@@ -64,9 +64,8 @@ class MapCell(NamedTuple):
     uais: tuple[str, ...]
     #: Whether the school that is asked for is one of them.
     is_asked: bool = False
-    #: Its place in the grid.
-    column: int = 0
-    row: int = 0
+    #: Its number in the grid.
+    number: int = 0
 
 
 class MapDot(NamedTuple):
@@ -232,9 +231,8 @@ extent AS (
 gridded AS (
     SELECT placed.*,
         CASE WHEN longitude IS NOT NULL
-            THEN coalesce(floor((longitude - west) / width * %(columns)s)::integer, 0) END AS "column",
-        CASE WHEN latitude IS NOT NULL
-            THEN coalesce(floor((latitude - south) / height * %(rows)s)::integer, 0) END AS "row"
+            THEN coalesce(floor((longitude - west) / width * %(columns)s)::integer, 0) * (%(rows)s + 1)
+                + coalesce(floor((latitude - south) / height * %(rows)s)::integer, 0) END AS number
     FROM placed
     CROSS JOIN extent
 )"""  # noqa: S608 - constants of these modules, and parameters
@@ -243,12 +241,12 @@ _GROUPS_SQL = f"""{_GRID_SQL}
 SELECT
     '', array[count(*) FILTER (WHERE progress = 0), count(*) FILTER (WHERE progress = 1),
         count(*) FILTER (WHERE progress = 2), count(*) FILTER (WHERE progress = 3)],
-    (array_agg(uai ORDER BY uai))[:%(named)s], bool_or(uai = %(asked)s), max(progress), "column", "row",
+    (array_agg(uai ORDER BY uai))[:%(named)s], bool_or(uai = %(asked)s), max(progress), number,
     avg(latitude), avg(longitude), min(longitude), max(longitude), min(latitude), max(latitude)
 FROM gridded
-GROUP BY "column", "row"
+GROUP BY number
 UNION ALL
-SELECT code, array[count(*)], NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT code, array[count(*)], NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM placed
 WHERE code <> ''
 GROUP BY code
@@ -256,9 +254,8 @@ GROUP BY code
 _OF_CELLS_SQL = f"""{_GRID_SQL}
 SELECT school.uai, school.name, school.commune, gridded.progress
 FROM gridded
-JOIN unnest(%(cell_columns)s::integer[], %(cell_rows)s::integer[]) AS cell ("column", "row")
-    ON cell."column" = gridded."column" AND cell."row" = gridded."row"
 JOIN public.schools_school AS school ON school.uai = gridded.uai
+WHERE gridded.number = ANY(%(cells)s)
 ORDER BY school.commune, school.name, school.uai
 """  # noqa: S608 - constants of these modules, and parameters
 _OF_STATE_SQL = f"""{_SHOWN_SQL}
@@ -375,10 +372,10 @@ def group_schools(collectivity: Collectivity, day: datetime.date, *, asked: str 
             [mapped.codes[code]] = counts
             continue
         by_state.append(counts)
-        progress, column, row, latitude, longitude, west, east, south, north = cell
-        if column is not None:
+        progress, number, latitude, longitude, west, east, south, north = cell
+        if number is not None:
             state = DRAWING_ORDER[progress]
-            mapped.cells.append(MapCell(latitude, longitude, state, sum(counts), tuple(uais), is_asked, column, row))
+            mapped.cells.append(MapCell(latitude, longitude, state, sum(counts), tuple(uais), is_asked, number))
             corners += [(west, north), (east, south)]
     mapped.states.update(dict(zip(DRAWING_ORDER, map(sum, zip(*by_state, strict=True)), strict=False)))
     # By the first school: which of two neighbours a dot lies at does not change from one visit to the next.
@@ -450,8 +447,7 @@ def map_place(request: OfficeHttpRequest, uai: str) -> HttpResponse:
     dot = next((dot for dot in dots if any(cell.is_asked for cell in dot.cells)), None)
     if dot is None:
         raise Http404("No school of the map.")
-    columns, rows = [cell.column for cell in dot.cells], [cell.row for cell in dot.cells]
-    schools = _fetch(_OF_CELLS_SQL, day, by_commune=True, cell_columns=columns, cell_rows=rows)
+    schools = _fetch(_OF_CELLS_SQL, day, by_commune=True, cells=[cell.number for cell in dot.cells])
     return render(request, "office/map_place.html", {"rows": _list_rows(schools)})
 
 
