@@ -375,7 +375,7 @@ def filter_unused(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAll
 def filter_delivered(day: datetime.date, among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
     """Filter those of pools that are not over on `day` whose key was redeemed, or whose last known letter arrived.
 
-    Their licences are those that `list_pool_progress` counts as delivered. One query before theirs.
+    Their licences are those that `read_progress` counts as delivered. One query before theirs.
     """
     known = Message.objects.filter(
         Q(state__in=(*_ARRIVED_STATES, *LOST)) | Q(state=MessageState.HELD, refusal=RefusalHandling.WAITING),

@@ -19,14 +19,7 @@ from core.formatting import pluralize
 from licensing.orders.models import OrderState
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST, REACHED
 from licensing.pools.models import BULK_ACTIONS
-from licensing.pools.positions import (
-    PoolPosition,
-    StuckKeys,
-    list_pool_positions,
-    list_pool_progress,
-    list_stuck_keys,
-    read_rights,
-)
+from licensing.pools.positions import PoolPosition, StuckKeys, list_pool_positions, read_progress
 from schools.territory import find_territory
 from sites.office.purchases import list_purchases
 from sites.office.to_do import find_pending_work, list_to_do
@@ -155,11 +148,9 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
     now = timezone.now()
     today = date_in_paris(now)
     member = request.member
-    rights = read_rights()
-    pools = list_pool_progress(rights)
+    pools, stuck = read_progress(now, limit=MAX_HELPED)
     running = [pool for pool in pools if not pool.position.entitlement.over_on(today)]
     years = build_years(running, today)
-    stuck = list_stuck_keys(now, limit=MAX_HELPED, rights=rights)
     unpaid = [pool.position for pool in running if pool.position.entitlement.temporary_until is not None]
     waiting = find_pending_work(member, [position.order_number for position in unpaid], now)
     buys, manages = member.may(Capability.BUY_LICENCES), member.may(Capability.GIVE_LICENCES)

@@ -36,14 +36,7 @@ from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import find_entitlements, list_entitlements
 from licensing.plans.renewals.models import RenewalState
 from licensing.pools.models import Allocation
-from licensing.pools.positions import (
-    PoolPosition,
-    PoolProgress,
-    StuckKeys,
-    list_pool_progress,
-    list_stuck_keys,
-    read_rights,
-)
+from licensing.pools.positions import PoolPosition, PoolProgress, StuckKeys, read_progress
 from licensing.pools.year_use import list_schools_without_licences
 from licensing.requests.returns.queries import count_unused_of_office, list_office_returns
 from licensing.requests.school_requests.emails import OFFICE_TOPIC
@@ -168,16 +161,16 @@ def hash_line(item: TodoItem) -> str:
 
 
 def load_week(at: datetime.datetime) -> OfficeWeek:
-    """Return the state of the current office. Nine queries, ten where an order is unpaid."""
+    """Return the state of the current office. Eight queries, nine where an order is unpaid."""
     today = date_in_paris(at)
-    rights = read_rights()
-    running = [pool for pool in list_pool_progress(rights) if not pool.position.entitlement.over_on(today)]
+    pools, stuck = read_progress(at, limit=1)
+    running = [pool for pool in pools if not pool.position.entitlement.over_on(today)]
     reminders = MemberLetter.objects.filter(letter=Letter.RENEWAL, queued_at__gt=at - _COVERED_FOR)
     letters = Message.objects.filter(topic=OFFICE_TOPIC, created_at__gt=at - _COVERED_FOR)
     return OfficeWeek(
         at=at,
         running=running,
-        stuck=list_stuck_keys(at, limit=1, rights=rights),
+        stuck=stuck,
         events=find_week_events([pool.position for pool in running], at),
         managers=[one.user for one in list_members(Capability.GIVE_LICENCES)],
         reminded=frozenset(reminders.values_list("member_id", flat=True)),

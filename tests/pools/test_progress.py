@@ -12,7 +12,7 @@ from licensing.orders import operations as orders
 from licensing.pools.filters import DORMANT_DAYS
 from licensing.pools.key_emails import remind_many, resend_many
 from licensing.pools.models import Allocation, MessageKind
-from licensing.pools.positions import list_pool_positions, list_pool_progress, list_stuck_keys
+from licensing.pools.positions import list_pool_positions, read_progress
 from licensing.pools.queries import (
     Situation,
     filter_delivered,
@@ -57,16 +57,16 @@ def test_delivered_are_the_redeemed_and_those_whose_last_letter_arrived(old_pool
     revoked = allocate_units(old_pool, SchoolFactory(), units=16, at=now)
     send(revoked, at=now)
     revoke(allocation_id=revoked.pk, by=None, at=now)
-    [progress] = list_pool_progress()
+    [progress] = read_progress(now, limit=1).pools
     assert progress.delivered == 1 + 8
     remind_many(allocation_ids=[arrived.pk], by=None, at=now)
     resend_many(allocation_ids=[lost.pk], by=None, at=now)
     # Neither is taken back by a reminder on its way, nor given by a letter that has not arrived yet.
-    assert list_pool_progress()[0].delivered == 1 + 8
+    assert read_progress(now, limit=1).pools[0].delivered == 1 + 8
     send(lost, at=now)
-    assert list_pool_progress()[0].delivered == 1 + 2 + 8
+    assert read_progress(now, limit=1).pools[0].delivered == 1 + 2 + 8
     send(arrived, at=now, state=MessageState.FAILED)  # its reminder
-    assert list_pool_progress()[0].delivered == 2 + 8
+    assert read_progress(now, limit=1).pools[0].delivered == 2 + 8
 
 
 def test_the_list_of_delivered_ones_sums_to_the_figure(old_pool, manager, now):
@@ -89,10 +89,10 @@ def test_the_list_of_delivered_ones_sums_to_the_figure(old_pool, manager, now):
     send(lost, at=now)
     Entitlement.objects.update(suspended_at=now)
     assert list_units() == [1, 2, 8]
-    assert sum(list_units()) == list_pool_progress()[0].delivered
+    assert sum(list_units()) == read_progress(now, limit=1).pools[0].delivered
     send(arrived, at=now, state=MessageState.FAILED)  # its reminder
     assert list_units() == [2, 8]
-    assert sum(list_units()) == list_pool_progress()[0].delivered
+    assert sum(list_units()) == read_progress(now, limit=1).pools[0].delivered
     shown = manager.get("/attributions/?situation=reached").content.decode()
     assert [one for one in (arrived, lost, waiting, redeemed, revoked) if one.school_id in shown] == [
         lost, redeemed,
@@ -143,7 +143,7 @@ def test_past_years_are_shown_only_if_they_are_asked_for(old_pool, nimes, manage
 def test_the_position_is_that_of_the_lots_page(old_pool, nimes, now):
     allocate_units(old_pool, SchoolFactory(), units=3, at=now)
     orders.grant(collectivity=nimes, licences=7, reason="Essai", name="Lot B", by=None, at=now)
-    assert [progress.position for progress in list_pool_progress()] == list_pool_positions()
+    assert [progress.position for progress in read_progress(now, limit=1).pools] == list_pool_positions()
 
 
 @pytest.mark.small
@@ -154,7 +154,7 @@ def test_held_keys_are_counted_as_the_list_of_allocations_counts_them(old_pool, 
         )
     Entitlement.objects.update(suspended_at=now)
     [(_, keys)] = list_held_keys(date_in_paris(now))
-    assert [progress.held_keys for progress in list_pool_progress()] == [keys] == [2]
+    assert [progress.held_keys for progress in read_progress(now, limit=1).pools] == [keys] == [2]
 
 
 def test_stuck_keys_are_what_the_filters_find_and_the_lost_come_first(old_pool, now):
@@ -171,12 +171,12 @@ def test_stuck_keys_are_what_the_filters_find_and_the_lost_come_first(old_pool, 
         send(made[name], at=now - days * DAY, state=state)
     mark_redeemed(made["redeemed"], PrincipalFactory())
     current = list_allocations(date_in_paris(now))
-    stuck = list_stuck_keys(now, limit=5)
+    stuck = read_progress(now, limit=5).stuck
     assert [key.school_name for key in stuck.first] == ["lost", "older", "newer"]
     assert stuck.lost == filter_situation(Situation.UNDELIVERED, current).count() == 1
     assert stuck.dormant == filter_not_redeemed_since(now - DORMANT_DAYS * DAY, current).count() == 2
     Entitlement.objects.update(suspended_at=now)
-    assert list_stuck_keys(now, limit=5).first == ()
+    assert read_progress(now, limit=5).stuck.first == ()
 
 
 @pytest.mark.small
@@ -184,13 +184,13 @@ def test_a_school_that_was_reminded_gives_its_place_to_the_next(old_pool, now):
     older, newer = (allocate_units(old_pool, SchoolFactory(), units=1, at=now - days * DAY) for days in (30, 20))
     for allocation, days in ((older, 30), (newer, 20)):
         send(allocation, at=now - days * DAY)
-    [first] = list_stuck_keys(now, limit=1).first
+    [first] = read_progress(now, limit=1).stuck.first
     assert (first.allocation_id, first.reminded_at) == (older.pk, None)
     remind_many(allocation_ids=[older.pk], by=None, at=now)
-    stuck = list_stuck_keys(now, limit=2)
+    stuck = read_progress(now, limit=2).stuck
     assert [(key.allocation_id, key.reminded_today) for key in stuck.first] == [(newer.pk, False), (older.pk, True)]
     assert (stuck.dormant, stuck.remindable) == (2, 1)
-    [next_day] = [key for key in list_stuck_keys(now + 2 * DAY, limit=2).first if key.allocation_id == older.pk]
+    [next_day] = [key for key in read_progress(now + 2 * DAY, limit=2).stuck.first if key.allocation_id == older.pk]
     assert (next_day.reminded_today, next_day.reminded_at) == (False, now)
     assert Message.objects.filter(kind=MessageKind.REMINDER).count() == 1
 
@@ -198,7 +198,7 @@ def test_a_school_that_was_reminded_gives_its_place_to_the_next(old_pool, now):
 @pytest.mark.small
 def test_another_office_s_keys_are_not_found(old_pool, gard, now):
     send(allocate_units(old_pool, SchoolFactory(), at=now - 20 * DAY), at=now - 20 * DAY)
-    assert len(list_stuck_keys(now, limit=5).first) == 1
+    assert len(read_progress(now, limit=5).stuck.first) == 1
     with tenant_context(gard):
-        assert list_stuck_keys(now, limit=5).first == ()
-        assert list_pool_progress() == []
+        assert read_progress(now, limit=5).stuck.first == ()
+        assert read_progress(now, limit=1).pools == []

@@ -9,7 +9,7 @@ import pytest
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement
 from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
-from licensing.pools.positions import list_stuck_keys
+from licensing.pools.positions import read_progress
 from licensing.pools.queries import NOT_REDEEMED, AllocationState, Situation, filter_situation, list_allocations
 from licensing.pools.reductions import revoke
 from licensing.pools.restorations import restore
@@ -85,7 +85,7 @@ def test_the_last_email_about_the_key_says_where_it_is(pool, now, messages, situ
     last_day, day = pool.entitlement.last_day, date_in_paris(now)
     [holding] = list_school_holdings(last_day=last_day, day=day).values()
     is_undelivered = situation == Situation.UNDELIVERED
-    assert (holding.is_unreached, list_stuck_keys(now, limit=1).lost) == (is_undelivered, int(is_undelivered))
+    assert (holding.is_unreached, read_progress(now, limit=1).stuck.lost) == (is_undelivered, int(is_undelivered))
 
 
 def test_an_email_that_may_have_arrived_counts_as_sent(pool, now):

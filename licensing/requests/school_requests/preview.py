@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import django_tables2 as tables
 from django.db.models import Count, Q, Sum
+from django.utils.functional import cached_property
 
 from core import formatting
 from core.calendar import date_in_paris
@@ -162,14 +163,18 @@ class LicenceRequestTable(_RequestTable):
     def __init__(
         self,
         *args: Any,
-        held: Mapping[tuple[str, int], HeldLicences],
         ticked: Collection[int] = (),
         typed: Mapping[int, str] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Build the table. `held`: licences by school and year; `ticked`, `typed`: what a refused form had."""
+        """Build the table. `ticked`, `typed`: what a refused form had."""
         super().__init__(*args, **kwargs)
-        self.held_licences, self.ticked, self.typed = held, ticked, typed or {}
+        self.ticked, self.typed = ticked, typed or {}
+
+    @cached_property
+    def held_licences(self) -> dict[tuple[str, int], HeldLicences]:
+        """What the schools of the page have, by school and school year. Two queries."""
+        return list_held_licences([row.record for row in self.paginated_rows])
 
     def render_held(self, record: LicenceRequest) -> int:
         return self.held_licences.get((record.school_id, record.school_year), HeldLicences()).units

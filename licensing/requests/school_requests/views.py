@@ -33,7 +33,6 @@ from licensing.requests.school_requests.preview import (
     AnsweredRequestTable,
     LicenceRequestTable,
     build_guard,
-    list_held_licences,
     list_waiting,
     preview_acceptance,
 )
@@ -101,9 +100,7 @@ def render_list(
         table = AnsweredRequestTable(requests)
     else:
         hidden = [] if manages else ["pick", "given"]
-        table = LicenceRequestTable(
-            requests, exclude=hidden, held=list_held_licences(requests), ticked=ticked, typed=typed
-        )
+        table = LicenceRequestTable(requests, exclude=hidden, ticked=ticked, typed=typed)
     RequestConfig(request, paginate={"per_page": _PAGE_SIZE}).configure(table)
     waiting, units = queries.count_waiting(collectivity)
     context = {

@@ -242,12 +242,12 @@ def test_the_page_takes_as_many_queries_whatever_was_given(nimes, office, count)
     PortfolioSchoolFactory.create_batch(10)
     browser = office("nimes", MemberFactory(roles=[Role.MANAGER, Role.BUYER], joined_at=NOW).user)
     total, own = count_queries(browser)
-    assert total <= 16
-    assert own == 11
+    assert total <= 15
+    assert own == 10
 
 
 def test_with_everything_waiting_it_takes_two_more(everything, office):
     browser = office("nimes", MemberFactory(roles=[Role.MANAGER, Role.BUYER], joined_at=NOW).user)
     assert Pool.objects.count() == 3
     _, own = count_queries(browser)
-    assert own == 13
+    assert own == 12

@@ -7,10 +7,13 @@ from django.utils import timezone
 
 from collectivities.capabilities import Role
 from core.connections import connection
+from licensing.entitlements.queries import get_school_year
 from licensing.orders import operations as orders
 from licensing.pools.checks import Demand
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate_many
+from licensing.requests.school_requests.models import LicenceRequest
+from schools.models import School
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
@@ -22,6 +25,7 @@ pytestmark = pytest.mark.slow
 NOW = timezone.now()
 #: Rows of the longest page: those of « Attributions » and of a state of the map.
 MAX_ROWS = 100
+REQUESTS_OF_A_PAGE = 50
 KEYS = re.compile(r"\bentitlements_(activationkey|subscription|seat|seatevent)\b")
 PATHS = [
     "/",
@@ -97,3 +101,20 @@ def test_the_list_of_allocations_reads_the_keys_of_its_page(pool, manager):
     read = [rows for sql, rows in list_reads(manager, "/attributions/") if KEYS.search(sql)]
     assert read
     assert max(read) <= MAX_ROWS
+
+
+def test_the_list_of_requests_reads_those_of_its_page(pool, manager):
+    serve(pool, MAX_ROWS + 20)
+    year, principal = get_school_year(pool.entitlement.last_day), PrincipalFactory()
+    for school in School.objects.all():
+        LicenceRequest.objects.create(
+            school=school,
+            collectivity_id=connection.tenant.pk,
+            school_year=year,
+            product=pool.entitlement.product,
+            units=3,
+            asked_by=principal,
+            created_at=NOW,
+        )
+    reads = list_reads(manager, "/demandes/")
+    assert max(rows for _, rows in reads) == REQUESTS_OF_A_PAGE
