@@ -141,7 +141,6 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("7.3", " or at - seen_at >= self.idle", ""),
         ("7.3", " and not user.is_staff else", " else"),
         ("7.4", "user.is_active and ", ""),
-        ("7.2", " and session.get(SESSION_KEY) == str(user.pk)", ""),
         ("7.4", "return user if is_current else get_user(request)", "return user"),
     ],
     "platform/accounts/reauthentication.py": [
