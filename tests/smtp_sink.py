@@ -127,3 +127,21 @@ def _close_after(reply: str, server: SMTP) -> str:
     """Return the reply and close the connection once it is sent."""
     asyncio.get_running_loop().call_later(0.01, _get_transport(server).close)
     return reply
+
+
+# --- Ways in which our own server takes nothing ----------------------------------------------------------------------
+
+
+def be_busy(sink):
+    sink.behaviour.sender = "421 4.3.2 Service not available"
+
+
+def refuse_our_sender(sink):
+    sink.behaviour.sender = "550 5.7.1 Sender not allowed"
+
+
+def cut_the_line(sink):
+    sink.behaviour.drop_recipients = {"ecole0@exemple.example"}
+
+
+OUR_FAULTS = (be_busy, refuse_our_sender, cut_the_line)

@@ -8,28 +8,16 @@ from django.utils import timezone
 from mailing import operations
 from mailing.dispatch import drain
 from mailing.models import Message, MessageState
-from tests.smtp_sink import SinkBehaviour
+from tests.smtp_sink import OUR_FAULTS, SinkBehaviour, be_busy
 
 MINUTE = datetime.timedelta(minutes=1)
-
-
-def be_busy(sink):
-    sink.behaviour.sender = "421 4.3.2 Service not available"
-
-
-def refuse_our_sender(sink):
-    sink.behaviour.sender = "550 5.7.1 Sender not allowed"
-
-
-def cut_the_line(sink):
-    sink.behaviour.drop_recipients = {"ecole0@exemple.example"}
 
 
 def find_since(at):
     return list(Message.objects.overdue_at(at).values_list("overdue_since", flat=True))
 
 
-@pytest.mark.parametrize("fail", [be_busy, refuse_our_sender, cut_the_line], ids=lambda fail: fail.__name__)
+@pytest.mark.parametrize("fail", OUR_FAULTS, ids=lambda fail: fail.__name__)
 def test_what_our_server_does_not_take_waits_since_it_should_have_left(fail, nimes, sink, queue):
     fail(sink)
     [message] = queue()

@@ -12,7 +12,7 @@ from mailing import mail_server, smtp_replies
 from mailing.dispatch import drain
 from mailing.mail_server import ServerWatch
 from mailing.models import Message, MessageState
-from tests.smtp_sink import SinkBehaviour
+from tests.smtp_sink import OUR_FAULTS, SinkBehaviour
 
 MINUTE = datetime.timedelta(minutes=1)
 
@@ -39,24 +39,12 @@ def closed_port():
         yield reserved.getsockname()[1]
 
 
-def be_busy(sink):
-    sink.behaviour.sender = "421 4.3.2 Service not available"
-
-
-def refuse_our_sender(sink):
-    sink.behaviour.sender = "550 5.7.1 Sender not allowed"
-
-
-def cut_the_line(sink):
-    sink.behaviour.drop_recipients = {"ecole0@exemple.example"}
-
-
 def find_since(at):
     outage = mail_server.find_outage(at)
     return None if outage is None else outage.failing_since
 
 
-@pytest.mark.parametrize("fail", [be_busy, refuse_our_sender, cut_the_line], ids=lambda fail: fail.__name__)
+@pytest.mark.parametrize("fail", OUR_FAULTS, ids=lambda fail: fail.__name__)
 def test_it_is_noted_from_the_first_attempt_in_vain_until_something_is_taken(fail, nimes, sink, queue):
     now = timezone.now() + MINUTE
     fail(sink)
