@@ -24,7 +24,6 @@ from django.core.mail import mailers
 from django.core.mail.backends import smtp
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
-from django.db.models import QuerySet
 
 from bounces.models import MailServerOutage
 from mailing import smtp_replies
@@ -80,12 +79,13 @@ class ServerWatch:
 
 def find_outage(at: datetime.datetime) -> MailServerOutage | None:
     """Return that the server takes nothing, with the first attempt in vain; None where it does, or nobody knows."""
-    return list_outages(at).first()
+    outage = MailServerOutage.objects.first()
+    return outage if outage is not None and is_known(outage, at) else None
 
 
-def list_outages(at: datetime.datetime) -> QuerySet[MailServerOutage]:
-    """Return what `find_outage` returns the first of, for a query that reads more."""
-    return MailServerOutage.objects.filter(failed_at__gte=at - _FORGOTTEN_AFTER)
+def is_known(outage: MailServerOutage, at: datetime.datetime) -> bool:
+    """Return whether the server was tried lately enough to tell that it takes nothing."""
+    return outage.failed_at >= at - _FORGOTTEN_AFTER
 
 
 def is_lasting(outage: MailServerOutage, at: datetime.datetime) -> bool:

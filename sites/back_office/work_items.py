@@ -1,21 +1,20 @@
 """Work items of the operator beside the lists of what waits; and the orders that need the operator, for the lists."""
 
 import datetime
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.expressions import CombinedExpression
 from django.urls import reverse
 from payments import PaymentStatus
 
 from bounces.models import BounceMailbox, FailedSending, MailServerOutage, UnreadMail
 from core.calendar import date_in_paris
-from core.connections import connection
 from core.formatting import join_words, number, pluralize
+from core.models import JoinedQuery
 from installation.hold import find_hold
 from jobs.housekeeping import LATE_AFTER, WorkStatus, list_due_tasks, read_work_status
 from jobs.models import SetAsideItem
@@ -30,7 +29,7 @@ from licensing.catalogue.price_lists import list_missing_prices
 from licensing.orders.models import ZERO, Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.payments.models import CardPayment, Payment
 from mailing import mail_server
-from schools.directory.models import DirectorySync, HeldDirectoryFile, SyncOutcome
+from schools.directory.models import DirectorySync, SyncOutcome
 from tenants import checkpoints
 from tenants.models import Checkpoint
 
@@ -256,31 +255,18 @@ _COUNTED_INTAKE = (
 )
 
 
-def _read_first_rows(*querysets: QuerySet[Any, Any]) -> list[Any]:
-    """Return the first row of each queryset, as the queryset would; None where it has none. One statement for all."""
-    firsts = [rows[:1] for rows in querysets]
-    compilers = [rows.query.get_compiler(connection=connection) for rows in firsts]
-    parts = [compiler.as_sql() for compiler in compilers]
-    # Each part has a row at most, and so has the whole one row, of all their columns.
-    joined = "".join(f" LEFT JOIN ({part}) AS part_{place} ON true" for place, (part, _) in enumerate(parts))
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM (SELECT) AS always{joined}", [value for _, values in parts for value in values])  # noqa: S608 - of querysets
-        columns = iter(cursor.fetchone())
-    found: list[Any] = []
-    for rows, compiler in zip(firsts, compilers, strict=True):
-        row = tuple(itertools.islice(columns, len(compiler.select)))
-        # The queryset makes of these columns what it would of those that it asked for itself.
-        vars(compiler)["execute_sql"] = lambda *_, row=row, **__: [[row]]
-        vars(rows.query)["get_compiler"] = lambda *_, compiler=compiler, **__: compiler
-        found.append(next(iter(rows)) if any(value is not None for value in row) else None)
-    return found
-
-
-def _count(rows: QuerySet[Any]) -> QuerySet[Any, Any]:
-    """Return how many rows there are, each once: a query of one row."""
-    counted = rows.order_by().values(nothing=Value(1)).annotate(counted=Count("pk", distinct=True))
-    count: QuerySet[Any, int] = counted.values_list("counted", flat=True)
-    return count
+def _read_figures(figures: Sequence[tuple[QuerySet[Any], Count | Sum]]) -> list[int]:
+    """Return that figure of each, 0 of no row. One statement, a branch of its union each."""
+    first, *others = (
+        rows.order_by()
+        .values(place=Value(place, output_field=IntegerField()))
+        .annotate(figure=figure)
+        .values_list("place", "figure")
+        for place, (rows, figure) in enumerate(figures)
+    )
+    # A branch that finds nothing has no group, and so no row.
+    found = dict(first.union(*others, all=True))
+    return [found.get(place, 0) for place in range(len(figures))]
 
 
 def _describe_counted(works: Sequence[CountedWork], counts: Iterable[int]) -> Iterator[WorkItem]:
@@ -345,42 +331,49 @@ _QUEUES = {
 }  # fmt: skip
 #: A mail server that restarts is no work item.
 _MAILBOX_MAX_OUTAGE = datetime.timedelta(hours=1)
-_COUNT_LEFT = UnreadMail.objects.order_by().values(nothing=Value(1)).annotate(count=Count("pk")).values("count")
 #: Runs that left the directory as its source.
 _AS_ITS_SOURCE = Q(outcome=SyncOutcome.APPLIED) | Q(outcome=SyncOutcome.UNCHANGED, reason="")
 
 
-class _FirstRows(NamedTuple):
-    """What the work items look at, where it is one row of a table; None where there is none."""
+#: What is one row at most of a small table.
+_SINGLE_ROWS = JoinedQuery(
+    "SELECT {columns} FROM (SELECT) AS always"
+    " LEFT JOIN (SELECT * FROM public.catalogue_seller ORDER BY id LIMIT 1) AS seller ON true"
+    " LEFT JOIN public.catalogue_product AS product ON product.code = %s"
+    " LEFT JOIN public.bounces_mailserveroutage AS outage ON true"
+    " LEFT JOIN public.bounces_bouncemailbox AS mailbox ON true",
+    seller=Seller,
+    product=Product,
+    outage=MailServerOutage,
+    mailbox=BounceMailbox,
+)
 
-    seller: Seller | None
-    product: Product | None
-    last_run: DirectorySync | None
+
+class _DirectoryRuns(NamedTuple):
+    """What the operator is told of the directory's runs; None where there was none."""
+
+    last: DirectorySync | None
     #: The one after which the directory was last as its source.
-    last_synchronisation: DirectorySync | None
-    held_file: HeldDirectoryFile | None
-    outage: MailServerOutage | None
-    mailbox: BounceMailbox | None
-    checkpoint: Checkpoint | None
-    #: How many nobody has seen, and their e-mails.
-    failed_sendings: dict[str, Any]
+    synchronised: DirectorySync | None
+    #: The one whose file is kept, for the operator or for a worker.
+    held: DirectorySync | None
 
 
-def _list_first_rows(now: datetime.datetime) -> tuple[QuerySet[Any, Any], ...]:
-    """Return what gives `_FirstRows`."""
-    return (
-        Seller.objects.order_by("pk"),
-        Product.objects.filter(code=LICENCE_CODE),
-        DirectorySync.objects.order_by("-pk"),
-        DirectorySync.objects.filter(_AS_ITS_SOURCE).order_by("-at"),
-        HeldDirectoryFile.objects.defer("content").select_related("sync").order_by("pk"),
-        mail_server.list_outages(now),
-        BounceMailbox.objects.annotate(left=Subquery(_COUNT_LEFT)),
-        checkpoints.list_latest(),
-        FailedSending.objects.filter(seen_at=None)
-        .order_by()
-        .values(nothing=Value(1))
-        .annotate(sendings=Count("pk"), all_lost=Sum("lost"), all_handled=Sum("handled")),
+def _read_directory_runs() -> _DirectoryRuns:
+    """Return them by one statement."""
+    runs = DirectorySync.objects.select_related("held_file").defer("held_file__content")
+    last = DirectorySync.objects.order_by("-pk").values("pk")[:1]
+    synchronised = DirectorySync.objects.filter(_AS_ITS_SOURCE).order_by("-at").values("pk")[:1]
+    found = {
+        run.pk: run
+        for run in runs.annotate(synchronised=Subquery(synchronised)).filter(
+            Q(pk=Subquery(last)) | Q(pk=F("synchronised")) | Q(held_file__isnull=False)
+        )
+    }
+    return _DirectoryRuns(
+        last=found.get(max(found, default=0)),
+        synchronised=next((found[run.synchronised] for run in found.values() if run.synchronised), None),
+        held=next((run for run in found.values() if hasattr(run, "held_file")), None),
     )
 
 
@@ -394,28 +387,38 @@ class OperatorWork(NamedTuple):
 def read_work(now: datetime.datetime) -> OperatorWork:
     """Return what the operator has to do, by a fixed number of queries."""
     counted = (*_COUNTED_SALES, *_COUNTED_INTAKE)
-    rows = _list_first_rows(now)
-    answers = _read_first_rows(*rows, *(_count(work.rows(now)) for work in counted))
-    found, counts = _FirstRows(*answers[: len(rows)]), answers[len(rows) :]
+    unseen = FailedSending.objects.filter(seen_at=None)
+    *counts, unread, sendings, lost, handled = _read_figures(
+        [
+            *((work.rows(now), Count("pk", distinct=True)) for work in counted),
+            (UnreadMail.objects.all(), Count("pk")),
+            (unseen, Count("pk")),
+            (unseen, Sum("lost")),
+            (unseen, Sum("handled")),
+        ]
+    )
+    seller, product, outage, mailbox = _SINGLE_ROWS.first([LICENCE_CODE]) or (None,) * 4
+    runs = _read_directory_runs()
     day = date_in_paris(now)
-    synchronised_at = found.last_synchronisation.at if found.last_synchronisation else None
     items = [
         *_hold(),
-        *_seller(found.seller),
-        *_product(found.product),
+        *_seller(seller),
+        *_product(product),
         *_test_mode(),
         *_prices(day),
         *_describe_counted(_COUNTED_SALES, counts),
-        *_periods(found.seller, day),
-        *_directory(found, synchronised_at, now),
-        *_mail_server(found.outage, now),
-        *_mailbox(found.mailbox, now),
-        *_failed_sendings(found.failed_sendings),
+        *_periods(seller, day),
+        *_directory(runs, now),
+        *_mail_server(outage, now),
+        *_mailbox(mailbox, unread, now),
+        *_failed_sendings(sendings, lost, handled),
         *_describe_counted(_COUNTED_INTAKE, counts[len(_COUNTED_SALES) :]),
-        *_checkpoints(found.checkpoint, now),
+        *_checkpoints(checkpoints.list_latest().first(), now),
         *_workers(now),
     ]
-    return OperatorWork(sorted(items, key=lambda item: not item.urgent), synchronised_at)
+    return OperatorWork(
+        sorted(items, key=lambda item: not item.urgent), runs.synchronised.at if runs.synchronised else None
+    )
 
 
 def _hold() -> Iterator[WorkItem]:
@@ -425,25 +428,25 @@ def _hold() -> Iterator[WorkItem]:
 
 
 def _mail_server(outage: MailServerOutage | None, now: datetime.datetime) -> Iterator[WorkItem]:
-    if outage is not None and mail_server.is_lasting(outage, now):
+    if outage is not None and mail_server.is_known(outage, now) and mail_server.is_lasting(outage, now):
         words = f"Aucun e-mail ne part depuis {_describe_age(now - outage.failing_since)}. {outage.failure}"
         yield WorkItem(words, f"{reverse('admin:jobs_job_changelist')}?etat=todo", urgent=True)
 
 
-def _mailbox(mailbox: BounceMailbox | None, now: datetime.datetime) -> Iterator[WorkItem]:
+def _mailbox(mailbox: BounceMailbox | None, left: int, now: datetime.datetime) -> Iterator[WorkItem]:
     if mailbox is None:
         return
     if mailbox.failing_since is not None and now - mailbox.failing_since > _MAILBOX_MAX_OUTAGE:
         yield WorkItem(mailbox.failure, reverse("admin:bounces_bouncemailbox_changelist"), urgent=True)
-    if left := vars(mailbox)["left"]:
+    if left:
         words = f"Boîte des retours : {pluralize(left, 'mail attend', 'mails attendent')} une lecture"
         yield WorkItem(words, reverse("admin:bounces_unreadmail_changelist"), urgent=False)
 
 
-def _failed_sendings(unseen: dict[str, Any]) -> Iterator[WorkItem]:
-    if unseen["sendings"]:
-        sendings = pluralize(unseen["sendings"], "envoi échoue", "envois échouent")
-        words = f"{sendings} : {number(unseen['all_lost'])} des {pluralize(unseen['all_handled'], 'e-mail')} non remis"
+def _failed_sendings(count: int, lost: int, handled: int) -> Iterator[WorkItem]:
+    if count:
+        sendings = pluralize(count, "envoi échoue", "envois échouent")
+        words = f"{sendings} : {number(lost)} des {pluralize(handled, 'e-mail')} non remis"
         yield WorkItem(words, f"{reverse('admin:bounces_failedsending_changelist')}?seen_at__isempty=1", urgent=True)
 
 
@@ -500,20 +503,17 @@ def _describe_age(age: datetime.timedelta) -> str:
     return pluralize(minutes // 60, "heure") if minutes >= 2 * 60 else pluralize(minutes, "minute")
 
 
-def _directory(
-    found: _FirstRows, synchronised_at: datetime.datetime | None, now: datetime.datetime
-) -> Iterator[WorkItem]:
-    held, latest = found.held_file, found.last_run
-    if held is not None:
-        if held.accepted_at is None:
-            yield _describe_run(held.sync, urgent=True)
-    elif latest is not None and latest.outcome in (SyncOutcome.REFUSED, SyncOutcome.FAILED):
-        yield _describe_run(latest, urgent=False)
+def _directory(runs: _DirectoryRuns, now: datetime.datetime) -> Iterator[WorkItem]:
+    if runs.held is not None:
+        if runs.held.held_file.accepted_at is None:
+            yield _describe_run(runs.held, urgent=True)
+    elif runs.last is not None and runs.last.outcome in (SyncOutcome.REFUSED, SyncOutcome.FAILED):
+        yield _describe_run(runs.last, urgent=False)
     url = reverse("admin:directory_runs")
-    if synchronised_at is None:
+    if runs.synchronised is None:
         yield WorkItem("L'annuaire n'a jamais été synchronisé : manage.py sync_directory", url, urgent=True)
-    elif now - synchronised_at > _DIRECTORY_MAX_AGE:
-        age = pluralize((now - synchronised_at).days, "jour")
+    elif now - runs.synchronised.at > _DIRECTORY_MAX_AGE:
+        age = pluralize((now - runs.synchronised.at).days, "jour")
         yield WorkItem(f"L'annuaire date de {age} : manage.py sync_directory", url, urgent=True)
 
 

@@ -85,11 +85,11 @@ def test_every_page_takes_as_many_queries_for_two_sales_as_for_one(operator, scr
 
 
 #: Beside the selection of the schema. One more where work is late, and one where an office has a concern.
-MAX_ROOT_QUERIES = 12
+MAX_ROOT_QUERIES = 15
 
 
 @pytest.mark.slow
-def test_the_root_page_takes_twelve_queries(operator, script):
+def test_the_root_page_takes_fifteen_queries(operator, script):
     sell(script, 0)
     operator.get("/admin/")
     assert count_queries(operator, "/admin/") == MAX_ROOT_QUERIES
