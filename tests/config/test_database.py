@@ -1,9 +1,11 @@
 """DATABASE_URL, read at the start: an address of PostgreSQL, or a refusal that does not show its password."""
 
+import os
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.database import _mend_handles, from_url
+from config.database import _mend_leftovers, from_url
 
 
 def test_an_address_with_escaped_characters_and_options():
@@ -41,5 +43,14 @@ def test_a_list_that_a_kill_left_half_written_is_empty(left, kept, tmp_path):
     handles = tmp_path / ".handle_pids.json"
     if left is not None:
         handles.write_text(left, encoding="utf-8")
-    _mend_handles(tmp_path)
+    _mend_leftovers(tmp_path)
     assert (handles.read_text(encoding="utf-8") if handles.exists() else None) == kept
+
+
+@pytest.mark.parametrize("is_ours", [True, False], ids=["another process", "no process"])
+def test_a_number_that_is_another_process_by_now_is_no_server(is_ours, tmp_path):
+    started = tmp_path / "postmaster.pid"
+    # Above the highest number that a kernel gives.
+    started.write_text(f"{os.getpid() if is_ours else 2**22 + 1}\n{tmp_path}\n", encoding="utf-8")
+    _mend_leftovers(tmp_path)
+    assert started.exists() != is_ours
