@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import django_filters
 from django.core.paginator import Paginator
-from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum, Window
+from django.db.models import Aggregate, Count, F, Max, Min, Q, QuerySet, Sum, Window
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
@@ -31,7 +31,7 @@ from core.formatting import format_school_year
 from core.spreadsheets import WorksheetContent
 from core.spreadsheets import build_workbook as write_workbook
 from licensing.pools.filters import DORMANT_DAYS
-from licensing.pools.models import MessageKind
+from licensing.pools.models import Allocation, MessageKind
 from licensing.pools.queries import AllocationState, KeyLetters, list_key_letters
 from licensing.pools.wording import SchoolKey
 from licensing.pools.year_use import (
@@ -41,6 +41,7 @@ from licensing.pools.year_use import (
     get_last_letter,
     list_running_years,
     list_school_holdings,
+    list_sent_letters,
 )
 from schools.models import School
 from schools.wording import format_school_name
@@ -226,10 +227,12 @@ class Overview(NamedTuple):
 class SchoolOrder:
     """The UAIs of schools in order, read a page at a time."""
 
-    def __init__(self, schools: QuerySet[PortfolioSchool], *parts: QuerySet[Any]) -> None:
-        """Take all the schools; and where they are sorted apart, those that stand first and the others."""
+    def __init__(self, schools: QuerySet[PortfolioSchool], *parts: tuple[QuerySet[Any], QuerySet[Any]]) -> None:
+        """Take all the schools; and where they are sorted apart, each part in order and as it is counted."""
         self._schools = schools
-        self._parts = [part.values_list("school_id", flat=True) for part in parts or [schools]]
+        self._parts = [(rows.values_list("school_id", flat=True), counted) for rows, counted in parts]
+        if not parts:
+            self._parts = [(schools.values_list("school_id", flat=True), schools)]
 
     @cached_property
     def _count(self) -> int:
@@ -239,15 +242,15 @@ class SchoolOrder:
         return self._count
 
     def __iter__(self) -> Iterator[str]:
-        return chain.from_iterable(self._parts)
+        return chain.from_iterable(rows for rows, _ in self._parts)
 
     def __getitem__(self, places: slice) -> list[str]:
         start, stop, _ = places.indices(len(self))
-        first, *others = self._parts
+        (first, counted), *others = self._parts
         found = list(first[start:stop])
-        for part in others:
+        for part, _ in others:
             if len(found) < stop - start:
-                before = start + len(found) if found else first.count()
+                before = start + len(found) if found else counted.count()
                 found += part[max(start - before, 0) : stop - before]
         return found
 
@@ -323,29 +326,27 @@ def _sort_schools(school_filter: SchoolListFilter, sort: str) -> SchoolOrder:
         # Unknown numbers of classes come last in both directions.
         first = by_column.desc(nulls_last=True) if is_reversed else by_column.asc(nulls_last=True)
         return SchoolOrder(found.order_by(first, *_PLACES))
-    figures = _list_figures(school_filter.allocations, column)
-    others = found.exclude(school_id__in=figures.values("school_id"))
-    ranked = figures.filter(school_id__in=found.order_by().values("school_id"))
+    some, figure = _choose_figure(school_filter.allocations, column)
+    schools = some.values("school_id")
+    with_any, others = found.filter(school_id__in=schools), found.exclude(school_id__in=schools)
+    figures = some.filter(school_id__in=found.order_by().values("school_id"))
+    ranked = figures.values("school_id", *_PLACES[:-1]).annotate(figure=figure)
     ranked = ranked.order_by("-figure" if is_reversed else "figure", *_PLACES)
     # Those without a date come last in both directions: a school that was never reminded is no late one.
-    parts = (others, ranked) if column in _FIGURES and not is_reversed else (ranked, others)
-    return SchoolOrder(found, *parts)
+    parts = [(ranked, with_any), (others, others)]
+    return SchoolOrder(found, *(reversed(parts) if column in _FIGURES and not is_reversed else parts))
 
 
-def _list_figures(year: YearAllocations, column: str) -> QuerySet[Any]:
-    """Return the schools that have any of a column of what schools hold, with how much, or when."""
-    if column in _FIGURES:
-        some = {
-            "units": year.served,
-            "redeemed": year.served.filter(redeemed_at__isnull=False),
-            "used": year.served.filter(held__gt=0),
-        }[column]
-        figure: Any = Sum("held" if column == "used" else "units")
-    else:
-        kind, choose = (MessageKind.KEY, Min) if column == "sent_at" else (MessageKind.REMINDER, Max)
-        some, figure = year.dormant, choose(get_last_letter(kind))
-    figures: QuerySet[Any] = some.values("school_id", *_PLACES[:-1]).annotate(figure=figure)
-    return figures.filter(figure__isnull=False)
+def _choose_figure(year: YearAllocations, column: str) -> tuple[QuerySet[Allocation], Aggregate]:
+    """Return the allocations that have any of a column of what schools hold; and how much, or when, over a school."""
+    if column == "units":
+        return year.served, Sum("units")
+    if column == "redeemed":
+        return year.served.filter(redeemed_at__isnull=False), Sum("units")
+    if column == "used":
+        return year.served.filter(held__gt=0), Sum("held")
+    kind, choose = (MessageKind.KEY, Min) if column == "sent_at" else (MessageKind.REMINDER, Max)
+    return year.dormant.filter(pk__in=list_sent_letters(kind).values("topic_id")), choose(get_last_letter(kind))
 
 
 _NO_LETTERS = KeyLetters()
