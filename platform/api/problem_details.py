@@ -127,7 +127,7 @@ declare_errors(
               "Attendez le nombre de secondes de `Retry-After`, puis recommencez."),
     ErrorCode("internal_error", "500", "Une panne de notre fait ; `detail` dit si la requête est peut-être faite.",
               "Renvoyez la requête avec la même `Idempotency-Key` ; si cela dure, prévenez-nous."),
-    ErrorCode("service_unavailable", "503", "La base de données ne répond pas ; `detail` dit si la requête est "
+    ErrorCode("service_unavailable", "503", "Le service ne répond pas ; `detail` dit si la requête est "
               "peut-être faite.",
               "Attendez le nombre de secondes de `Retry-After`, puis renvoyez la requête avec la même "
               "`Idempotency-Key` ; sans elle, vérifiez avant de recommencer."),

@@ -131,7 +131,7 @@ _ERROR_DESCRIPTIONS = {
     "415": "Ce type de contenu n'est pas lu ici : `unsupported_media_type`.",
     "422": "L'« Idempotency-Key » a servi à une autre requête : `idempotency_key_reused`.",
     "429": "Trop de requêtes dans la minute : `too_many_requests`.",
-    "503": "La base de données ne répond pas : `service_unavailable`. « detail » dit si la requête est peut-être "
+    "503": "Le service ne répond pas : `service_unavailable`. « detail » dit si la requête est peut-être "
     "faite ; renvoyez-la sous la même « Idempotency-Key ».",
 }
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import re
 import socket
 import ssl
@@ -13,6 +14,7 @@ import pytest
 from cryptography import x509
 from django.conf import settings
 
+from api.problem_details import CONTENT_TYPE, serialize_problem
 from bench import proxy
 from bench.proxy import find_program, running_nginx, write_nginx_configuration
 from bench.registry import Unmeasurable
@@ -24,6 +26,8 @@ UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
 GUIDE = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
 #: `systemd-analyze security`: from 0 (safe) to 10.
 MAX_EXPOSURE = 20
+#: For people, below the address of the API.
+DOCUMENTATION = "/api/v1/documentation/errors/"
 ENV_FILES = sorted((ROOT / "deploy").glob("*/*.example"))
 
 
@@ -127,31 +131,59 @@ def test_nginx_accepts_its_configuration(certificate, tmp_path):
     assert (code, [line for line in answer.splitlines() if "[emerg]" in line or "[warn]" in line]) == (0, [])
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.skipif(find_program("nginx") is None, reason="nginx is not installed")
-def test_nginx_says_in_french_that_nobody_answers(method, certificate, tmp_path):
-    with running_nginx(certificate, tmp_path, web_port=find_free_port()) as port:
+def ask_nginx(certificate, folder, method, path):
+    """Return the answer of nginx before no web process at all, and its content."""
+    with running_nginx(certificate, folder, web_port=find_free_port()) as port:
         context = ssl._create_unverified_context()  # noqa: S323, SLF001 - a certificate of the test
         with socket.create_connection(("127.0.0.1", port)) as plain:
             # By its name, as nginx chooses the site by it.
             connection = http.client.HTTPConnection("nimes.peps.example")
             connection.sock = context.wrap_socket(plain, server_hostname="nimes.peps.example")
             with contextlib.closing(connection):
-                connection.request(method, "/activer/", b"cle=PEPS" if method == "POST" else None)
+                connection.request(method, path, b"cle=PEPS" if method == "POST" else None)
                 response = connection.getresponse()
-                content = response.read().decode()
+                return response, response.read().decode()
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/activer/"), ("POST", "/activer/"), ("GET", DOCUMENTATION)])
+@pytest.mark.skipif(find_program("nginx") is None, reason="nginx is not installed")
+def test_nginx_says_in_french_that_nobody_answers(method, path, certificate, tmp_path):
+    response, content = ask_nginx(certificate, tmp_path, method, path)
     headers = ("Content-Type", "Cache-Control", "Retry-After")
     assert (response.status, *map(response.getheader, headers)) == (502, "text/html; charset=utf-8", "no-store", "10")
     assert content == (ROOT / "deploy/proxy/panne.html").read_text(encoding="utf-8")
 
 
-def test_both_proxies_show_the_page_that_is_shipped():
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/api/v1/schools"), ("POST", "/api/v1/allocations"), ("GET", f"/api/v1/webhooks/{'x' * 40}")],
+)
+@pytest.mark.skipif(find_program("nginx") is None, reason="nginx is not installed")
+def test_nginx_says_so_to_programs_as_the_api_does(method, path, certificate, tmp_path):
+    response, content = ask_nginx(certificate, tmp_path, method, path)
+    headers = ("Content-Type", "Cache-Control", "Retry-After")
+    assert (response.status, *map(response.getheader, headers)) == (503, CONTENT_TYPE, "no-store", "10")
+    assert content == (ROOT / "deploy/proxy/panne.json").read_text(encoding="utf-8")
+    # A path that may hold a token is in no error log.
+    assert (path in (tmp_path / "nginx.log").read_text(encoding="utf-8")) == ("x" * 32 not in path)
+
+
+def test_the_proxies_answer_for_programs_is_the_api_s_of_an_outage():
+    answer = json.loads((ROOT / "deploy/proxy/panne.json").read_text(encoding="utf-8"))
+    assert answer == serialize_problem("service_unavailable", answer["detail"], 503)
+    assert "peut-être faite" in answer["detail"]
+    assert "« Idempotency-Key »" in answer["detail"]
+
+
+def test_both_proxies_show_what_is_shipped():
     for path in ("deploy/nginx/peps.conf", "deploy/caddy/Caddyfile"):
         text = (ROOT / path).read_text(encoding="utf-8")
         assert "/opt/peps/deploy/proxy" in text
         assert "502" in text
         assert "504" in text
         assert "/panne.html" in text
+        assert "/panne.json" in text
+        assert CONTENT_TYPE in text
 
 
 def test_nginx_speaks_tls_1_2_and_1_3_with_authenticated_ciphers_and_forward_secrecy():
