@@ -230,9 +230,8 @@ class SchoolOrder:
     def __init__(self, schools: QuerySet[PortfolioSchool], *parts: tuple[QuerySet[Any], QuerySet[Any]]) -> None:
         """Take all the schools; and where they are sorted apart, each part in order and as it is counted."""
         self._schools = schools
+        parts = parts or ((schools, schools),)
         self._parts = [(rows.values_list("school_id", flat=True), counted) for rows, counted in parts]
-        if not parts:
-            self._parts = [(schools.values_list("school_id", flat=True), schools)]
 
     @cached_property
     def _count(self) -> int:
