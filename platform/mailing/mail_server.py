@@ -80,10 +80,10 @@ class ServerWatch:
 def find_outage(at: datetime.datetime) -> MailServerOutage | None:
     """Return that the server takes nothing, with the first attempt in vain; None where it does, or nobody knows."""
     outage = MailServerOutage.objects.first()
-    return outage if outage is not None and is_known(outage, at) else None
+    return outage if outage is not None and is_recent(outage, at) else None
 
 
-def is_known(outage: MailServerOutage, at: datetime.datetime) -> bool:
+def is_recent(outage: MailServerOutage, at: datetime.datetime) -> bool:
     """Return whether the server was tried lately enough to tell that it takes nothing."""
     return outage.failed_at >= at - _FORGOTTEN_AFTER
 

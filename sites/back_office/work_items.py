@@ -428,7 +428,7 @@ def _hold() -> Iterator[WorkItem]:
 
 
 def _mail_server(outage: MailServerOutage | None, now: datetime.datetime) -> Iterator[WorkItem]:
-    if outage is not None and mail_server.is_known(outage, now) and mail_server.is_lasting(outage, now):
+    if outage is not None and mail_server.is_recent(outage, now) and mail_server.is_lasting(outage, now):
         words = f"Aucun e-mail ne part depuis {_describe_age(now - outage.failing_since)}. {outage.failure}"
         yield WorkItem(words, f"{reverse('admin:jobs_job_changelist')}?etat=todo", urgent=True)
 
