@@ -157,7 +157,7 @@ def _mend_leftovers(folder: Path) -> None:
                 started.unlink()
         except (FileNotFoundError, psutil.Error, ValueError, IndexError):
             # None, of no process, or not readable: PostgreSQL itself decides as it starts.
-            return
+            pass
 
 
 def _prepare(server: Any, database: str) -> None:

@@ -47,10 +47,10 @@ def test_a_list_that_a_kill_left_half_written_is_empty(left, kept, tmp_path):
     assert (handles.read_text(encoding="utf-8") if handles.exists() else None) == kept
 
 
-@pytest.mark.parametrize("is_ours", [True, False], ids=["another process", "no process"])
-def test_a_number_that_is_another_process_by_now_is_no_server(is_ours, tmp_path):
+@pytest.mark.parametrize("is_alive", [True, False], ids=["another process", "no process"])
+def test_a_number_that_is_another_process_by_now_is_no_server(is_alive, tmp_path):
     started = tmp_path / "postmaster.pid"
     # Above the highest number that a kernel gives.
-    started.write_text(f"{os.getpid() if is_ours else 2**22 + 1}\n{tmp_path}\n", encoding="utf-8")
+    started.write_text(f"{os.getpid() if is_alive else 2**22 + 1}\n{tmp_path}\n", encoding="utf-8")
     _mend_leftovers(tmp_path)
-    assert started.exists() != is_ours
+    assert started.exists() != is_alive

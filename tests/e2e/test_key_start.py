@@ -52,6 +52,7 @@ def test_three_clicks_and_three_fields_from_the_e_mail_to_the_first_teacher(site
     expect(page.locator("h1")).to_contain_text("3 licences restent à donner")
     page.get_by_role("button", name=re.compile("^Donner.*Aïcha Lambert")).click()
     expect(page.locator("#licences")).to_contain_text("1 sur 3")
+    assert (effort.clicks, effort.fields) == (3, {"first_name", "last_name", "password"})
     effort.assert_within(Bounds(clicks=3, fields=3, pages=2, mailboxes=1))
     subscription = Subscription.objects.get()
     assert (subscription.principal.email, subscription.seats.held().count()) == (school.email, 1)
