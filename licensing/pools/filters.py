@@ -2,6 +2,8 @@
 
 import datetime
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 from typing import Any, ClassVar
 
 import django_filters
@@ -13,6 +15,7 @@ from django.utils import timezone
 from core.calendar import date_in_paris
 from core.foreign_values import cut_search
 from core.formatting import format_school_year
+from core.models import GatheredValues
 from core.registry import Registry
 from licensing.entitlements.queries import get_school_year
 from licensing.pools import queries
@@ -21,12 +24,12 @@ from licensing.pools.queries import AnnotatedAllocation, Situation
 from schools.folding import split_words
 from schools.uai import is_valid, normalise
 
-asking_queries: Registry[Callable[[], set[str]]] = Registry("query of schools that ask")
+asking_queries: Registry[Callable[[], GatheredValues]] = Registry("query of schools that ask")
 
 
-def find_asking() -> set[str]:
-    """Return the UAIs of the schools whose request waits for the current collectivity. One query."""
-    return {uai for find in asking_queries.values() for uai in find()}
+def build_asking_condition() -> Q:
+    """Return the condition that a request of an allocation's school waits for the current collectivity. One query."""
+    return reduce(or_, (Q(school__in_array=read()) for read in asking_queries.values()))
 
 
 #: Days after its sending from which an unredeemed key is due for a reminder.
@@ -172,7 +175,7 @@ class AllocationFilter(django_filters.FilterSet):
         if value == DORMANT:
             return queries.filter_not_redeemed_since(now - datetime.timedelta(days=DORMANT_DAYS), queryset)
         if value == UNUSED:
-            dormant = Allocation.objects.dormant(now).exclude(school__in=find_asking())
+            dormant = Allocation.objects.dormant(now).exclude(build_asking_condition())
             return queries.filter_unused(queryset).filter(pk__in=dormant.values("pk"))
         if value == HELD:
             return queries.filter_held_email(queryset)

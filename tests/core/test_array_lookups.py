@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from core.models import GatheredValues
 from schools.models import Affiliation, School
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 
@@ -32,6 +33,15 @@ def test_no_value_finds_nothing(schools):
     AffiliationFactory(school=schools[0])
     assert not School.objects.filter(uai__in_array=[]).exists()
     assert not Affiliation.objects.filter(pk__in_array=[]).exists()
+
+
+def test_values_that_the_database_gathered(schools):
+    AffiliationFactory(school=schools[0])
+    gathered = GatheredValues.read(School.objects.exclude(uai=schools[0].uai), "uai")
+    assert set(School.objects.filter(uai__in_array=gathered)) == set(schools[1:])
+    assert not Affiliation.objects.filter(school__in_array=gathered).exists()
+    nothing = GatheredValues.read(School.objects.filter(uai="x"), "uai")
+    assert not School.objects.filter(uai__in_array=nothing).exists()
 
 
 def test_the_values_are_one_parameter(schools):

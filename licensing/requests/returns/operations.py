@@ -22,7 +22,7 @@ from licensing.entitlements.queries import may_see_teachers_of
 from licensing.pools import checks, restorations
 from licensing.pools.checks import AllocationActionResult, lock_allocations, revoked_error
 from licensing.pools.exceptions import PoolExhausted
-from licensing.pools.filters import find_asking
+from licensing.pools.filters import build_asking_condition
 from licensing.pools.journal import record_allocations
 from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, Allocation
 from licensing.pools.queries import get_allocation_of_key
@@ -267,18 +267,20 @@ def read_facts(
     requests = ReturnRequest.objects.filter(key__in=key_ids)
     pending = requests.pending().locked() if lock else requests.pending()
     asked = requests.exclude(outcome=ReturnOutcome.WITHDRAWN).order_by().values_list("key").annotate(Max("asked_at"))
-    dormant = None
+    dormant: set[int] | None = None
+    for_more: Collection[str] = ()
     if dormant_only:
         given = Allocation.objects.filter(pk__in_array=[allocation.pk for allocation in allocations])
         # The key itself says whether it was redeemed a moment ago.
         awake = find_redeemed(key_ids, after=at - DORMANT_FOR)
         dormant = set(given.dormant(at).exclude(key__in_array=awake).values_list("pk", flat=True))
+        for_more = set(given.filter(build_asking_condition()).values_list("school_id", flat=True))
     return AskingFacts(
         count_unused(key_ids),
         {one.key_id: one for one in pending},
         dict(asked),
         dormant,
-        find_asking() if dormant_only else (),
+        for_more,
     )
 
 

@@ -11,7 +11,7 @@ from core.connections import connection
 from licensing.entitlements.models import available_on
 from licensing.entitlements.office_keys import find_entitlements
 from licensing.entitlements.seat_holders import list_unused_seats
-from licensing.pools.filters import find_asking
+from licensing.pools.filters import build_asking_condition
 from licensing.pools.models import Allocation, build_dormant_condition
 from licensing.requests.returns.models import (
     MIN_PAUSE,
@@ -96,7 +96,7 @@ def count_unused_of_office(at: datetime.datetime) -> UnusedLicences:
         collectivity__schema_name=connection.schema_name, asked_at__gt=at - MIN_PAUSE
     ).exclude(outcome=ReturnOutcome.WITHDRAWN)
     may_be_asked = ~Q(key__in_array=list(asked.values_list("key_id", flat=True)))
-    dormant = build_dormant_condition(at) & ~Q(school__in=find_asking())
+    dormant = build_dormant_condition(at) & ~build_asking_condition()
     counted = given.order_by().aggregate(
         units=Sum("unused", filter=dormant, default=0),
         schools=Count("school", distinct=True, filter=dormant),

@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
 from accounts.models import User
 from core.calendar import date_in_paris
 from core.connections import connection
+from core.models import GatheredValues
 from licensing.catalogue.operations import get_last_day
 from licensing.entitlements.models import ActivationKey, Seat, available_on
 from licensing.entitlements.overview import build_figures
@@ -103,10 +104,10 @@ def count_waiting(collectivity: Collectivity) -> tuple[int, int]:
     return counted["requests"], counted["units"] or 0
 
 
-def find_requesting_schools() -> set[str]:
+def find_requesting_schools() -> GatheredValues:
     """Return the UAIs of the schools whose request to the current office waits. One query."""
     waiting = LicenceRequest.objects.waiting().filter(collectivity__schema_name=connection.schema_name)
-    return set(waiting.values_list("school_id", flat=True))
+    return GatheredValues.read(waiting, "school_id")
 
 
 def list_for_pool(pool: Pool) -> LicenceRequestQuerySet:

@@ -103,8 +103,8 @@ def test_the_list_of_allocations_reads_the_keys_of_its_page(pool, manager):
     assert max(read) <= MAX_ROWS
 
 
-def test_the_list_of_requests_reads_those_of_its_page(pool, manager):
-    serve(pool, MAX_ROWS + 20)
+def let_all_ask(pool):
+    """Let every school ask for licences."""
     year, principal = get_school_year(pool.entitlement.last_day), PrincipalFactory()
     for school in School.objects.all():
         LicenceRequest.objects.create(
@@ -116,5 +116,16 @@ def test_the_list_of_requests_reads_those_of_its_page(pool, manager):
             asked_by=principal,
             created_at=NOW,
         )
+
+
+def test_the_list_of_requests_reads_those_of_its_page(pool, manager):
+    serve(pool, MAX_ROWS + 20)
+    let_all_ask(pool)
     reads = list_reads(manager, "/demandes/")
     assert max(rows for _, rows in reads) == REQUESTS_OF_A_PAGE
+
+
+def test_the_page_of_the_ways_to_give_reads_no_school_that_asks(pool, manager):
+    serve(pool, MAX_ROWS + 20)
+    let_all_ask(pool)
+    assert max(rows for _, rows in list_reads(manager, "/distribuer/")) < MAX_ROWS
