@@ -127,15 +127,10 @@ def find_year_allocations(*, last_day: datetime.date | None, day: datetime.date)
     return YearAllocations(served, dormant, filter_unreached(dormant))
 
 
-def list_sent_letters(kind: MessageKind) -> QuerySet[Message]:
-    """Return the letters of a kind about allocations that have left; their `topic_id` is the allocation."""
-    letters = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id__isnull=False, kind=kind, sent_at__isnull=False)
-    return letters.exclude(state=MessageState.CANCELLED).order_by()
-
-
 def get_last_letter(kind: MessageKind) -> Subquery:
     """Return when the last letter of a kind about an allocation left, as an expression on allocations."""
-    sent = list_sent_letters(kind).filter(topic_id=OuterRef("pk")).values("topic_id")
+    letters = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id=OuterRef("pk"), kind=kind)
+    sent = letters.exclude(state=MessageState.CANCELLED).order_by().values("topic_id")
     return Subquery(sent.annotate(last=Max("sent_at")).values("last"))
 
 

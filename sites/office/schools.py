@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import django_filters
 from django.core.paginator import Paginator
-from django.db.models import Aggregate, Count, F, Max, Min, Q, QuerySet, Sum, Window
+from django.db.models import Aggregate, Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, Window
+from django.db.models.functions import Coalesce
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
@@ -41,7 +41,6 @@ from licensing.pools.year_use import (
     get_last_letter,
     list_running_years,
     list_school_holdings,
-    list_sent_letters,
 )
 from schools.models import School
 from schools.wording import format_school_name
@@ -224,36 +223,6 @@ class Overview(NamedTuple):
     named: list[tuple[str, str]]
 
 
-class SchoolOrder:
-    """The UAIs of schools in order, read a page at a time."""
-
-    def __init__(self, schools: QuerySet[PortfolioSchool], *parts: tuple[QuerySet[Any], QuerySet[Any]]) -> None:
-        """Take all the schools; and where they are sorted apart, each part in order and as it is counted."""
-        self._schools = schools
-        parts = parts or ((schools, schools),)
-        self._parts = [(rows.values_list("school_id", flat=True), counted) for rows, counted in parts]
-
-    @cached_property
-    def _count(self) -> int:
-        return self._schools.count()
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[str]:
-        return chain.from_iterable(rows for rows, _ in self._parts)
-
-    def __getitem__(self, places: slice) -> list[str]:
-        start, stop, _ = places.indices(len(self))
-        (first, counted), *others = self._parts
-        found = list(first[start:stop])
-        for part, _ in others:
-            if len(found) < stop - start:
-                before = start + len(found) if found else counted.count()
-                found += part[max(start - before, 0) : stop - before]
-        return found
-
-
 @dataclass(frozen=True)
 class SchoolListing:
     """The schools that answer to the query parameters, in the order asked for; the database filters and sorts them."""
@@ -261,7 +230,7 @@ class SchoolListing:
     filter: SchoolListFilter
     #: The column sorted by, with « - » before it where the order is reversed.
     sort: str
-    uais: SchoolOrder
+    uais: QuerySet[PortfolioSchool, str]
     _day: datetime.date
 
     @classmethod
@@ -314,38 +283,34 @@ class SchoolListing:
         )
 
 
-def _sort_schools(school_filter: SchoolListFilter, sort: str) -> SchoolOrder:
-    """Return the schools that the filter keeps, by a column and then by commune."""
+def _sort_schools(school_filter: SchoolListFilter, sort: str) -> QuerySet[PortfolioSchool, str]:
+    """Return the UAIs of the schools that the filter keeps, by a column and then by commune."""
     column, is_reversed = sort.removeprefix("-"), sort.startswith("-")
     found = school_filter.qs
     if column == "commune":
-        return SchoolOrder(found.reverse() if is_reversed else found)
-    if column in _ROW_ORDERS:
-        by_column = F(_ROW_ORDERS[column])
-        # Unknown numbers of classes come last in both directions.
-        first = by_column.desc(nulls_last=True) if is_reversed else by_column.asc(nulls_last=True)
-        return SchoolOrder(found.order_by(first, *_PLACES))
-    some, figure = _choose_figure(school_filter.allocations, column)
-    schools = some.values("school_id")
-    with_any, others = found.filter(school_id__in=schools), found.exclude(school_id__in=schools)
-    figures = some.filter(school_id__in=found.order_by().values("school_id"))
-    ranked = figures.values("school_id", *_PLACES[:-1]).annotate(figure=figure)
-    ranked = ranked.order_by("-figure" if is_reversed else "figure", *_PLACES)
-    # Those without a date come last in both directions: a school that was never reminded is no late one.
-    parts = [(ranked, with_any), (others, others)]
-    return SchoolOrder(found, *(reversed(parts) if column in _FIGURES and not is_reversed else parts))
+        return (found.reverse() if is_reversed else found).values_list("school_id", flat=True)
+    if column not in _ROW_ORDERS:
+        found = found.alias(figure=_build_figure(school_filter.allocations, column))
+    by_column = F(_ROW_ORDERS.get(column, "figure"))
+    # Unknown numbers of classes, and those without a date, come last in both directions: a school that was never
+    # reminded is no late one.
+    first = by_column.desc(nulls_last=True) if is_reversed else by_column.asc(nulls_last=True)
+    return found.order_by(first, *_PLACES).values_list("school_id", flat=True)
 
 
-def _choose_figure(year: YearAllocations, column: str) -> tuple[QuerySet[Allocation], Aggregate]:
-    """Return the allocations that have any of a column of what schools hold; and how much, or when, over a school."""
-    if column == "units":
-        return year.served, Sum("units")
-    if column == "redeemed":
-        return year.served.filter(redeemed_at__isnull=False), Sum("units")
-    if column == "used":
-        return year.served.filter(held__gt=0), Sum("held")
-    kind, choose = (MessageKind.KEY, Min) if column == "sent_at" else (MessageKind.REMINDER, Max)
-    return year.dormant.filter(pk__in=list_sent_letters(kind).values("topic_id")), choose(get_last_letter(kind))
+def _build_figure(year: YearAllocations, column: str) -> Subquery | Coalesce:
+    """Return how much of a column a school holds; or when a letter about its keys left, null where none did."""
+    if column == "sent_at":
+        return _sum_up(year.dormant, Min(get_last_letter(MessageKind.KEY)))
+    if column == "reminded_at":
+        return _sum_up(year.dormant, Max(get_last_letter(MessageKind.REMINDER)))
+    counted = year.served.filter(redeemed_at__isnull=False) if column == "redeemed" else year.served
+    return Coalesce(_sum_up(counted, Sum("held" if column == "used" else "units")), 0)
+
+
+def _sum_up(allocations: QuerySet[Allocation], figure: Aggregate) -> Subquery:
+    of_school = allocations.filter(school_id=OuterRef("school_id")).order_by().values("school_id")
+    return Subquery(of_school.annotate(figure=figure).values("figure"))
 
 
 _NO_LETTERS = KeyLetters()

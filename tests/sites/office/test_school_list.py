@@ -217,6 +217,14 @@ def test_keys_that_are_not_redeemed_show_when_they_were_sent_and_are_sorted_by_i
     assert "aria-sort" in manager.get("/ecoles/?sort=sent_at").content.decode()
 
 
+def test_a_school_that_was_never_reminded_comes_last_in_both_directions(schools, manager):
+    letter = Message.objects.get(about__contains="Perdue")
+    letter.pk, letter.kind, letter.sent_at = None, "key_reminder", NOW
+    letter.save()
+    for sort in ("reminded_at", "-reminded_at"):
+        assert list(figures(manager, f"licences=dormant&sort={sort}")) == ["Perdue", "Attend"]
+
+
 def test_a_viewer_sees_the_list_and_can_change_nothing(schools, nimes, office):
     page = office("nimes", MemberFactory(roles=[Role.VIEWER]).user).get("/ecoles/?licences=dormant").content.decode()
     assert "École Attend" in page
@@ -227,7 +235,9 @@ def test_a_viewer_sees_the_list_and_can_change_nothing(schools, nimes, office):
 @pytest.mark.small
 def test_an_office_without_licences_lists_its_schools(nimes, manager):
     add_school("École Seule")
-    assert figures(manager) == {"Seule": ("0", "0", "0", "Sans licence")}
+    for query in ("", "sort=-units", "licences=none&sort=used"):
+        assert figures(manager, query) == {"Seule": ("0", "0", "0", "Sans licence")}
+    assert figures(manager, "licences=dormant&sort=sent_at") == {}
 
 
 def test_the_export_has_the_filtered_schools_and_their_figures(schools, manager):
@@ -254,7 +264,7 @@ def test_the_list_asks_as_much_for_one_school_as_for_thirty(pool, manager, count
     allocate_units(pool, add_school("École Perdue"), units=1, at=NOW)
     Message.objects.update(state=MessageState.BOUNCED, **BOUNCE_FIELDS)
     manager.get("/ecoles/")
-    with django_assert_num_queries(19):
+    with django_assert_num_queries(17):
         manager.get("/ecoles/?sort=-used&licences=dormant")
     with django_assert_num_queries(17):
         manager.get("/ecoles/?text=ecole")
@@ -362,5 +372,5 @@ def test_the_export_asks_as_much_for_one_school_as_for_twenty(pool, manager, cou
         allocate_units(pool, add_school(f"École {number}"), units=3, at=NOW)
     mark_sent()
     manager.get("/ecoles/export.xlsx")
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(15):
         manager.get("/ecoles/export.xlsx")
