@@ -67,7 +67,8 @@ def ensure_template() -> str:
         if name in present:
             return name
         for database in present:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+            # Not WITH (FORCE): the owner may not end an autovacuum worker, which a plain DROP ends and waits for.
+            server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(database)))
         unfinished = f"{name}_unfinished"
         make_migrated(server, unfinished)
         server.execute(

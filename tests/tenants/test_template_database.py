@@ -26,7 +26,7 @@ _MOMENTS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+\d\d|^\\(un)?res
 @contextmanager
 def database(name, make):
     """Have a database made for the block."""
-    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    drop = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
     with database_access.connect(settings.DATABASE_OWNER, "postgres") as server:
         server.execute(drop)
         try:
